@@ -1,0 +1,3 @@
+"""ecompulse: real-time commerce analytics in one command."""
+
+__version__ = "0.1.0"

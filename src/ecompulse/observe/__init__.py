@@ -1,0 +1,1 @@
+"""What an operator sees: metrics declared once, structured logs."""

@@ -1,0 +1,1 @@
+"""Settings, command line, supervisor, health: how the rooms become a running system."""
