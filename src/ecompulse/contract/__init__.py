@@ -1,0 +1,1 @@
+"""What an event is: declared once in `event`, everything else derived from it."""

@@ -1,0 +1,290 @@
+"""From bytes or dicts to events: readable or not, and which events have a field of the wrong type.
+
+The usual body is decoded in one call. Only where that fails is it looked at event by event: to keep what the contract does not name, and to
+say what is wrong. Values are checked later, in columns (`check`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import msgspec
+from msgspec import Raw, Struct
+
+from ecompulse.contract.event import ENVELOPE_FIELDS, ITEM_FIELDS, METADATA_FIELDS, NESTING_LIMIT, PROPERTY_FIELDS, REST_LIMIT, Event
+
+
+class Unreadable(ValueError):
+    """The body is not JSON, or not of a shape that can hold events; the text says where."""
+
+
+class Rejection(Struct, frozen=True):
+    """Why one event of a request is not taken.
+
+    `index` is its place in the request, `field` a path such as `properties.items.0.price` (empty: the event as a whole), `body` its bytes.
+    """
+
+    index: int
+    event_id: str | None
+    field: str
+    reason: str
+    body: bytes
+
+
+class KeptEvent(Event, forbid_unknown_fields=True, gc=False):
+    """An event with fields that the contract does not name: their JSON, by where they stood."""
+
+    rest_properties: str | None = None
+    rest_metadata: str | None = None
+    rest_envelope: str | None = None
+    rest_items: tuple[str | None, ...] = ()
+
+
+class Read(Struct):
+    """What a request held. `positions[i]` is the index in the request of `events[i]`; `raw(i)` gives the bytes of the event at index i."""
+
+    events: list[Event]
+    positions: Sequence[int]
+    rejected: list[Rejection]
+    raw: Callable[[int], bytes]
+
+    @property
+    def count(self) -> int:
+        """How many events the request held."""
+        return len(self.events) + len(self.rejected)
+
+
+class _Wrapped(Struct, forbid_unknown_fields=True):
+    events: list[Event]
+    sent_at: str | None = None
+
+
+class _WrappedRaw(Struct):
+    events: list[Raw]
+    sent_at: str | None = None
+
+
+_one = msgspec.json.Decoder(Event)
+_many = msgspec.json.Decoder(list[Event])
+_wrapped = msgspec.json.Decoder(_Wrapped)
+_wrapped_raw = msgspec.json.Decoder(_WrappedRaw)
+_raws = msgspec.json.Decoder(list[Raw])
+_anything = msgspec.json.Decoder()
+_encode = msgspec.json.Encoder().encode
+_ENVELOPE, _PROPERTY, _METADATA, _ITEM = map(frozenset, (ENVELOPE_FIELDS, PROPERTY_FIELDS, METADATA_FIELDS, ITEM_FIELDS))
+_PATH: Final = re.compile(r" - at `\$([^`]*)`$")
+_MISSING: Final = re.compile(r"^Object missing required field `([^`]+)`")
+
+
+def read_events(body: bytes) -> Read:
+    """Read one event, an array of events or `{"events": […]}`.
+
+    Raises:
+        Unreadable: the body is no JSON or holds no event; the message says at which byte.
+    """
+    start = body.lstrip()[:10]
+    if not start:
+        raise Unreadable("the body is empty: send one event, an array of events, or {\"events\": […]}")
+    try:
+        if b"\\u0000" not in body:
+            if start.startswith(b"["):
+                return _plain(_many.decode(body), body)
+            if start.startswith(b'{"events"'):
+                wrapped = _wrapped.decode(body)
+                return _plain(_with_sent_at(wrapped.events, wrapped.sent_at), body)
+            if start.startswith(b"{"):
+                return _plain([_one.decode(body)], body)
+    except msgspec.ValidationError:
+        pass  # some event is not of the contract's types: look at each below
+    except _MALFORMED as error:
+        raise _unreadable(body, error) from None
+    raws, sent_at = _split(body)
+    return _each(raws, sent_at)
+
+
+def read_lines(body: bytes) -> Read:
+    """Read NDJSON, one event a line; blank lines are passed over. A line that is no JSON is rejected alone.
+
+    Raises:
+        Unreadable: no line at all could be read.
+    """
+    lines = [line for line in body.split(b"\n") if line.strip()]
+    if not lines:
+        raise Unreadable("the body is empty: send one event a line")
+    if b"\\u0000" not in body:
+        try:
+            return Read(_one.decode_lines(body), range(len(lines)), [], lines.__getitem__)
+        except _MALFORMED:
+            pass  # which line, and why, is found below
+    read = _each(lines, None)
+    if not read.events and all(rejection.reason.startswith(_NOT_JSON) for rejection in read.rejected):
+        raise Unreadable(f"line 1 of {len(lines)}: {read.rejected[0].reason}")
+    return read
+
+
+def from_dicts(dicts: Sequence[dict[str, Any]], raws: Sequence[bytes] | None = None) -> Read:
+    """Read events that a dialect has mapped to the canonical envelope; `raws` are the bytes each was sent as."""
+    read = Read([], [], [], lambda index: raws[index] if raws is not None else _encode(dicts[index]))
+    for index, event in enumerate(dicts):
+        _sort_in(read, index, event, raws[index] if raws is not None else None)
+    return read
+
+
+_MALFORMED: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_NOT_JSON: Final = "not JSON: "
+
+
+def _plain(events: list[Event], body: bytes) -> Read:
+    return Read(events, range(len(events)), [], lambda index: bytes(_split(body)[0][index]))
+
+
+def _with_sent_at(events: list[Event], sent_at: str | None) -> list[Event]:
+    if sent_at is not None:
+        for event in events:
+            if event.sent_at is None:
+                event.sent_at = sent_at
+    return events
+
+
+def _unreadable(body: bytes, error: Exception) -> Unreadable:
+    if isinstance(error, RecursionError):
+        return Unreadable(f"nested too deeply: at most {NESTING_LIMIT} levels are taken (1 body of {len(body)} bytes)")
+    if isinstance(error, UnicodeDecodeError):
+        return Unreadable(f"not UTF-8: byte {_first_bad_byte(body)}")
+    told = str(error)
+    return Unreadable(told if re.search(r"\d", told) else f"{told} (after byte {len(body)})")
+
+
+def _first_bad_byte(body: bytes) -> int:
+    try:
+        body.decode()
+    except UnicodeDecodeError as error:
+        return error.start
+    return len(body)
+
+
+def _split(body: bytes) -> tuple[list[bytes], str | None]:
+    """The bytes of each event of a body, and the `sent_at` beside them."""
+    start = body.lstrip()[:1]
+    try:
+        if start == b"[":
+            return [bytes(raw) for raw in _raws.decode(body)], None
+        if start == b"{":
+            fields = msgspec.json.decode(body, type=dict[str, Raw])
+            if "events" not in fields or "event_type" in fields:
+                return [body], None
+            wrapped = _wrapped_raw.decode(body)
+            return [bytes(raw) for raw in wrapped.events], wrapped.sent_at
+        _anything.decode(body)
+    except _MALFORMED as error:
+        raise _unreadable(body, error) from None
+    raise Unreadable("byte 0: an event is a JSON object; send one, an array of them, or {\"events\": […]}")
+
+
+def _each(raws: list[bytes], sent_at: str | None) -> Read:
+    read = Read([], [], [], raws.__getitem__)
+    positions: list[int] = []
+    read.positions = positions
+    for index, raw in enumerate(raws):
+        try:
+            if b"\\u0000" in raw:
+                raise msgspec.ValidationError("look closer")
+            read.events.append(_one.decode(raw))
+            positions.append(index)
+        except msgspec.ValidationError as error:
+            try:
+                found = _anything.decode(raw)
+            except (msgspec.ValidationError, RecursionError):  # a number out of range, or nested too deeply: the first error tells
+                wrong = _named(str(error))
+                read.rejected.append(Rejection(index, None, wrong.field, wrong.reason, raw))
+            else:
+                _sort_in(read, index, found, raw)
+        except _MALFORMED as error:
+            read.rejected.append(Rejection(index, None, "", f"{_NOT_JSON}{_unreadable(raw, error)}", raw))
+    _with_sent_at(read.events, sent_at)
+    return read
+
+
+def _sort_in(read: Read, index: int, found: Any, raw: bytes | None) -> None:
+    try:
+        event = _kept(found)
+    except _Wrong as wrong:
+        event_id = found.get("event_id") if isinstance(found, dict) else None
+        body = raw if raw is not None else _encode(found)
+        read.rejected.append(Rejection(index, event_id if isinstance(event_id, str) else None, wrong.field, wrong.reason, body))
+    else:
+        read.events.append(event)
+        read.positions.append(index)  # type: ignore[attr-defined]  # a list wherever events are sorted in one by one
+
+
+class _Wrong(Exception):
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(reason)
+        self.field, self.reason = field, reason
+
+
+def _kept(found: Any) -> Event:
+    """An event from a decoded object: what the contract names, typed; all else as JSON beside it."""
+    if not isinstance(found, dict):
+        raise _Wrong("", "an event is a JSON object")
+    nul = _path_of_nul(found, 0)
+    if nul is not None:
+        raise _Wrong(nul, "contains a NUL character")
+    named, rest = _divide(found, _ENVELOPE)
+    kept: dict[str, Any] = {"rest_envelope": _json(rest, "")}
+    for name, fields in (("properties", _PROPERTY), ("metadata", _METADATA)):
+        value = named.get(name)
+        if isinstance(value, dict):
+            named[name], rest = _divide(value, fields)
+            kept[f"rest_{name}"] = _json(rest, name)
+    properties = named.get("properties")
+    items = properties.get("items") if isinstance(properties, dict) else None
+    if isinstance(items, list):
+        divided = [_divide(item, _ITEM) if isinstance(item, dict) else (item, None) for item in items]
+        named["properties"] = {**named["properties"], "items": [item for item, _ in divided]}
+        kept["rest_items"] = tuple(_json(rest, f"properties.items.{index}") for index, (_, rest) in enumerate(divided))
+    try:
+        return msgspec.convert({**named, **kept}, KeptEvent)
+    except msgspec.ValidationError as error:
+        raise _named(str(error)) from None
+
+
+def _divide(found: dict[str, Any], names: frozenset[str]) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    rest = {name: value for name, value in found.items() if name not in names}
+    return (found, None) if not rest else ({name: value for name, value in found.items() if name in names}, rest)
+
+
+def _json(rest: dict[str, Any] | None, where: str) -> str | None:
+    if rest is None:
+        return None
+    text = _encode(rest)
+    if len(text) > REST_LIMIT:
+        raise _Wrong(where, f"{len(text)} bytes of properties that the contract does not name: at most {REST_LIMIT}")
+    return text.decode()
+
+
+def _path_of_nul(value: Any, depth: int, path: str = "") -> str | None:
+    """The path of the first text with a NUL (no database keeps it), or of what is nested too deeply."""
+    if isinstance(value, str):
+        return path if "\0" in value else None
+    if isinstance(value, dict | list):
+        if depth > NESTING_LIMIT:
+            raise _Wrong(path, f"nested more than {NESTING_LIMIT} levels")
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            found = path if isinstance(key, str) and "\0" in key else _path_of_nul(inner, depth + 1, f"{path}.{key}" if path else str(key))
+            if found is not None:
+                return found
+    return None
+
+
+def _named(message: str) -> _Wrong:
+    """msgspec's sentence as a field path and a reason."""
+    at = _PATH.search(message)
+    path = re.sub(r"\[(\d+)\]", r".\1", at.group(1)).lstrip(".") if at else ""
+    reason = message[: at.start()] if at else message
+    missing = _MISSING.match(reason)
+    if missing:
+        path, reason = f"{path}.{missing.group(1)}" if path else missing.group(1), "is required"
+    return _Wrong(path, reason.replace("Expected", "expected", 1))
