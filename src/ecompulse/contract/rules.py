@@ -25,6 +25,8 @@ QUANTITY_LIMIT: Final = 1_000_000
 DURATION_LIMIT_MS: Final = 86_400_000.0
 CENT: Final = 100
 """A cent in ten-thousandths."""
+_TYPES, _SOURCES, _ENVIRONMENTS, _CURRENCIES = (pa.array(words, pa.string()) for words in (EVENT_TYPES, SOURCES, ENVIRONMENTS, CURRENCIES))
+_EMPTY: Final = pa.scalar("", pa.string())
 _ENVELOPE_TEXTS: Final = ("user_id", "anonymous_id", "session_id")
 
 
@@ -38,11 +40,11 @@ def _given(array: pa.Array) -> Mask:
     if array.null_count == len(array):
         return np.zeros(len(array), bool)
     given: Mask = array.is_valid().to_numpy(zero_copy_only=False)
-    return given & _flags(pc.not_equal(array, "")) if pa.types.is_string(array.type) else given
+    return given & _flags(pc.not_equal(array, _EMPTY)) if pa.types.is_string(array.type) else given
 
 
 def _event_type(arrays: dict[str, pa.Array]) -> Found:
-    known = pc.is_in(arrays["event_type"], pa.array(list(EVENT_TYPES)))
+    known = pc.is_in(arrays["event_type"], _TYPES)
     if not known.true_count == len(known):
         yield ~_flags(known), "event_type", "must be one of " + ", ".join(EVENT_TYPES)
 
@@ -57,19 +59,19 @@ def _time(arrays: dict[str, pa.Array]) -> Found:
 def _who(arrays: dict[str, pa.Array]) -> Found:
     for name in _ENVELOPE_TEXTS:
         if arrays[name].null_count < len(arrays[name]):
-            yield _flags(pc.equal(arrays[name], "")), name, "must not be empty"
+            yield _flags(pc.equal(arrays[name], _EMPTY)), name, "must not be empty"
     if arrays["user_id"].null_count:
         yield ~(_given(arrays["user_id"]) | _given(arrays["anonymous_id"])), "user_id", "is required, unless anonymous_id is given"
 
 
 def _vocabularies(arrays: dict[str, pa.Array]) -> Found:
     for name, field, words in (
-        ("source", "source", SOURCES), ("environment", "metadata.environment", ENVIRONMENTS), ("currency", "properties.currency", CURRENCIES),
+        ("source", "source", _SOURCES), ("environment", "metadata.environment", _ENVIRONMENTS), ("currency", "properties.currency", _CURRENCIES),
     ):
         array = arrays[name]
         if array.null_count < len(array):
-            wrong = ~_flags(pc.is_in(array, pa.array(words))) & array.is_valid().to_numpy(zero_copy_only=False)
-            yield wrong, field, "must be an ISO 4217 code such as EUR" if name == "currency" else "must be one of " + ", ".join(words)
+            wrong = ~_flags(pc.is_in(array, words)) & array.is_valid().to_numpy(zero_copy_only=False)
+            yield wrong, field, "must be an ISO 4217 code such as EUR" if name == "currency" else "must be one of " + ", ".join(words.to_pylist())
 
 
 def _required(arrays: dict[str, pa.Array]) -> Found:

@@ -1,0 +1,225 @@
+"""Appending to a partition: one transaction and one fsync a group; a new file at each start, by size, and after any failure.
+
+A file that met an error is never written again: after a failed fsync nobody knows which of its last pages are on disk, and SQLite's
+write-ahead log is a chain, in which a later entry is only as safe as the one before it. The next file's name says where the old one ended,
+so that what may lie behind that point in the old one is never read.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import sqlite3
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Final
+
+import pyarrow as pa
+
+from ecompulse.contract.columns import DeadLetter
+from ecompulse.log import LogError
+from ecompulse.log.sqlite import file
+
+FILE_BYTES: Final = 64 * 1024 * 1024
+"""A file is rolled at this size: about a million events, and the most that is read again when a file is opened after a crash."""
+PARTITIONS_MAX: Final = 256
+
+logger = logging.getLogger(__name__)
+
+
+class SqliteAppender:
+    """The one appender of a partition; see `ecompulse.log.Appender`. Used from one thread at a time."""
+
+    def __init__(self, folder: Path, partition: int | None = None, bytes_max: int | None = None, file_bytes: int = FILE_BYTES) -> None:
+        """Take a partition: the one named, or the first that nobody appends to.
+
+        Args:
+            folder: the log's folder; made if it is not there.
+            partition: its number, or None for any.
+            bytes_max: the size of the partition from which on appends are refused.
+            file_bytes: the size at which a file is rolled.
+
+        Raises:
+            LogError: the partition has an appender already, or the folder cannot be written.
+        """
+        self.folder, self.bytes_max, self.file_bytes = folder, bytes_max, file_bytes
+        self.partition, self._lock = _take(folder, partition)
+        self._file: sqlite3.Connection | None = None
+        self._formats: dict[bytes, int] = {}
+        self._path = folder
+        self._written = 0
+        try:
+            self._end = self._recover()
+            self._closed_bytes = self._bytes_on_disk()
+        except (sqlite3.Error, OSError) as error:
+            self._lock.close()
+            raise LogError(f"{folder}/{self.partition}: the log cannot be opened: {error}") from error
+
+    @property
+    def end(self) -> int:
+        """The offset that the next event gets."""
+        return self._end
+
+    def append(self, events: pa.RecordBatch | None, rejected: Sequence[DeadLetter]) -> int:
+        """See `ecompulse.log.Appender.append`."""
+        count = (len(events) if events is not None else 0) + len(rejected)
+        if not count:
+            return self._end
+        self._refuse_when_full()
+        schema, packed = file.pack_events(events) if events is not None and len(events) else (None, None)
+        letters = file.pack_rejected(rejected) if rejected else None
+        offset = self._end
+        try:
+            connection = self._file or self._start()
+            connection.execute("begin immediate")
+            row = (offset, count, self._format(connection, schema), packed, letters, file.checksum(offset, count, packed, letters))
+            connection.execute("insert into entries values (?, ?, ?, ?, ?, ?)", row)
+            connection.execute("commit")
+        except (sqlite3.Error, OSError) as error:
+            self._abandon()
+            raise LogError(f"{self._path}: the append failed: {error}") from error
+        self._end = offset + count
+        self._written += len(packed or b"") + len(letters or b"")
+        if self._written >= self.file_bytes:
+            self._roll()
+        return offset
+
+    def close(self) -> None:
+        """See `ecompulse.log.Appender.close`."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        self._lock.close()
+
+    def _recover(self) -> int:
+        """Where the partition ends. Files that a stopped or killed process left are made whole beside the appends."""
+        first = file.firsts(self.folder, self.partition)
+        end = 0
+        if first:
+            with _Closing(file.open_file(file.path_of(self.folder, self.partition, first[-1]))) as connection:
+                connection.executescript(file.SCHEMA)
+                end = file.end_of(connection, first[-1])
+        left = [path for path in (file.path_of(self.folder, self.partition, offset) for offset in first) if _wal(path)]
+        if left:
+            threading.Thread(target=_settle, args=(left,), name="log-settle", daemon=True).start()
+        return end
+
+    def _start(self) -> sqlite3.Connection:
+        path = file.path_of(self.folder, self.partition, self._end)
+        self._path = path
+        if path.exists():
+            _remove(path)  # it holds no entry: its name would be lower otherwise
+        connection = file.open_file(path)
+        try:
+            connection.execute(f"pragma page_size = {file.PAGE_BYTES}")
+            connection.execute("pragma journal_mode = wal")
+            connection.execute("pragma synchronous = full")
+            connection.execute("pragma fullfsync = on")  # macOS: a true flush
+            connection.execute("pragma wal_autocheckpoint = 0")  # checkpoints belong off the acknowledging path: done when the file is rolled
+            connection.executescript(file.SCHEMA)
+            _sync_folder(path.parent)
+        except BaseException:
+            connection.close()
+            raise
+        self._file, self._formats, self._written = connection, {}, 0
+        return connection
+
+    def _format(self, connection: sqlite3.Connection, schema: bytes | None) -> int | None:
+        if schema is None:
+            return None
+        known = self._formats.get(schema)
+        if known is None:
+            known = connection.execute("insert into formats (schema) values (?) on conflict do update set id = id returning id", [schema]).fetchone()[0]
+            self._formats[schema] = known
+        return known
+
+    def _roll(self) -> None:
+        if self._file is not None:
+            self._closed_bytes += self._written
+            old, self._file = self._file, None
+            threading.Thread(target=_finish, args=(old, self._path), name="log-roll", daemon=True).start()
+
+    def _abandon(self) -> None:
+        """Leave the file for good: what was acknowledged in it stays, and nothing is added to it."""
+        connection, self._file, self._formats = self._file, None, {}
+        if connection is not None:
+            try:
+                connection.close()
+            except sqlite3.Error as error:
+                logger.warning("closing a failed log file: %s", error)
+        # The file may be the one that begins at the current end: then it holds nothing, and the next append makes it anew.
+
+    def _refuse_when_full(self) -> None:
+        if self.bytes_max is not None and self._closed_bytes + self._written > self.bytes_max:
+            self._closed_bytes = self._bytes_on_disk()  # retention may have made room
+            if self._closed_bytes > self.bytes_max:
+                raise LogError(
+                    f"{self.folder}/{self.partition}: the log has {self._closed_bytes:,} bytes, its limit is {self.bytes_max:,}; "
+                    "it shrinks when the store has caught up"
+                )
+
+    def _bytes_on_disk(self) -> int:
+        return sum(entry.stat().st_size for entry in (self.folder / str(self.partition)).iterdir() if ".sqlite" in entry.name)
+
+
+def _take(folder: Path, partition: int | None) -> tuple[int, IO[bytes]]:
+    for number in range(PARTITIONS_MAX) if partition is None else (partition,):
+        try:
+            (folder / str(number)).mkdir(parents=True, exist_ok=True)
+            lock = open(folder / str(number) / "lock", "ab")  # noqa: SIM115  held until close
+        except OSError as error:
+            raise LogError(f"{folder}: the log's folder cannot be written: {error}") from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            continue
+        return number, lock
+    which = "every partition" if partition is None else f"partition {partition}"
+    raise LogError(f"{folder}: {which} has a collector that appends to it already; stop it, or choose another partition")
+
+
+def _finish(connection: sqlite3.Connection, path: Path) -> None:
+    connection.close()  # the last connection to close would checkpoint too, but a reader usually has one open
+    _settle([path])
+
+
+def _settle(paths: list[Path]) -> None:
+    """Move the write-ahead log of closed files into them; harmless to repeat, and to miss."""
+    for path in paths:
+        try:
+            with _Closing(file.open_file(path)) as connection:
+                connection.execute("pragma wal_checkpoint(truncate)")
+        except sqlite3.Error as error:
+            logger.warning("%s: its write-ahead log stays beside it: %s", path, error)
+
+
+class _Closing:
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+
+    def __enter__(self) -> sqlite3.Connection:
+        return self.connection
+
+    def __exit__(self, *_: object) -> None:
+        self.connection.close()
+
+
+def _wal(path: Path) -> bool:
+    wal = path.with_name(path.name + "-wal")
+    return wal.exists() and wal.stat().st_size > 0
+
+
+def _remove(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

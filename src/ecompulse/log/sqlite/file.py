@@ -1,0 +1,124 @@
+"""One file of the log: its name, its tables, and the bytes of an entry."""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import pyarrow as pa
+import zstandard
+
+from ecompulse.contract.columns import LOGGED, DeadLetter
+from ecompulse.log import DamagedEntry, Entry
+
+SCHEMA: Final = """
+create table if not exists formats (id integer primary key, schema blob not null unique);
+create table if not exists entries (
+    offset integer primary key,   -- of the first event of the entry
+    count integer not null,       -- events received: accepted ones, then rejected ones
+    format integer,               -- the columns of `events`
+    events blob,                  -- Arrow IPC record batch message, zstd
+    rejected blob,                -- msgpack list of dead letters, zstd
+    checksum integer not null     -- CRC-32 of offset, count, events and rejected
+);
+"""
+
+PAGE_BYTES: Final = 16_384
+"""Entries are 5 to 500 kB; larger pages than SQLite's usual 4,096 make fewer frames to sum and to sync."""
+
+Row = tuple[int, int, bytes | None, bytes | None, bytes | None, int]
+"""offset, count, schema, events, rejected, checksum."""
+
+ROWS: Final = """
+select offset, count, schema, events, rejected, checksum from entries left join formats on formats.id = entries.format
+where offset >= ? and offset < ? order by offset limit ?
+"""
+
+_compressor = zstandard.ZstdCompressor(level=1)
+_letters = msgspec.msgpack.Decoder(list[DeadLetter])
+_schemas: dict[bytes, pa.Schema] = {}
+SCHEMAS_MAX: Final = 4_096
+"""Column sets seen: a handful in practice; cleared beyond this so that a hostile sender cannot make it grow."""
+
+
+def path_of(folder: Path, partition: int, offset: int) -> Path:
+    """The file whose first entry has `offset`."""
+    return folder / str(partition) / f"{offset:020}.sqlite"
+
+
+def firsts(folder: Path, partition: int) -> list[int]:
+    """The first offsets of the files of a partition, ascending."""
+    return sorted(int(path.stem) for path in (folder / str(partition)).glob("*.sqlite"))
+
+
+def partitions(folder: Path) -> list[int]:
+    """The partitions that the folder holds, ascending."""
+    return sorted(int(path.name) for path in folder.iterdir() if path.name.isdecimal()) if folder.exists() else []
+
+
+def open_file(path: Path) -> sqlite3.Connection:
+    """Open a file for reading or checkpointing; the connection may be used from any one thread at a time."""
+    return sqlite3.connect(path, isolation_level=None, timeout=5, check_same_thread=False)
+
+
+def end_of(connection: sqlite3.Connection, first: int) -> int:
+    """The offset after the last entry of a file that begins at `first`."""
+    row = connection.execute("select offset + count from entries order by offset desc limit 1").fetchone()
+    return int(row[0]) if row else first
+
+
+def checksum(offset: int, count: int, events: bytes | None, rejected: bytes | None) -> int:
+    """CRC-32 over what an entry says."""
+    return zlib.crc32(rejected or b"", zlib.crc32(events or b"", zlib.crc32(b"%d,%d," % (offset, count))))
+
+
+def pack_events(batch: pa.RecordBatch) -> tuple[bytes, bytes]:
+    """The schema and the bytes of a batch, without the columns that are null throughout (most of the contract's are)."""
+    names = [name for name, column in zip(batch.schema.names, batch.columns, strict=True) if column.null_count < len(column)]
+    dense = batch.select(names)
+    return dense.schema.serialize().to_pybytes(), _compressor.compress(dense.serialize())
+
+
+def pack_rejected(rejected: Sequence[DeadLetter]) -> bytes:
+    """The bytes of dead letters."""
+    return _compressor.compress(msgspec.msgpack.encode(rejected))
+
+
+def unpack(partition: int, row: Row, path: Path) -> Entry:
+    """An entry from its row.
+
+    Raises:
+        DamagedEntry: its bytes are not those that were written.
+    """
+    offset, count, schema, events, rejected, wanted = row
+    if checksum(offset, count, events, rejected) != wanted:
+        raise DamagedEntry(f"{path}: the entry of offsets {offset} to {offset + count - 1} is damaged (checksum)", partition, offset, count)
+    try:
+        batch = _unpack_events(schema, events) if events is not None and schema is not None else None
+        letters = _letters.decode(zstandard.decompress(rejected)) if rejected is not None else []
+    except (zstandard.ZstdError, pa.ArrowException, msgspec.MsgspecError) as error:
+        message = f"{path}: the entry of offsets {offset} to {offset + count - 1} cannot be unpacked: {error}"
+        raise DamagedEntry(message, partition, offset, count) from None
+    return Entry(partition, offset, count, batch, letters)
+
+
+def _unpack_events(schema: bytes, events: bytes) -> pa.RecordBatch:
+    dense_schema = _schemas.get(schema)
+    if dense_schema is None:
+        if len(_schemas) >= SCHEMAS_MAX:
+            _schemas.clear()
+        dense_schema = _schemas[schema] = pa.ipc.read_schema(pa.py_buffer(schema))
+    dense = pa.ipc.read_record_batch(pa.py_buffer(zstandard.decompress(events)), dense_schema)
+    return widen(dense)
+
+
+def widen(dense: pa.RecordBatch) -> pa.RecordBatch:
+    """Put back the columns of `LOGGED` that were left out as null."""
+    present = dict(zip(dense.schema.names, dense.columns, strict=True))
+    count = len(dense)
+    arrays = [present[field.name] if field.name in present else pa.nulls(count, field.type) for field in LOGGED]
+    return pa.RecordBatch.from_arrays(arrays, schema=LOGGED)
