@@ -1,0 +1,309 @@
+"""The embedded store: takes additions into the tail, writes the tail into DuckDB in one transaction, and opens consistent pictures of both."""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+import pyarrow as pa
+from msgspec import Struct
+
+from ecompulse.store import Addition, QueryError, QueryTimeout, StoreError
+from ecompulse.store.duckdb.relations import IDENTITIES, MIGRATIONS, READINGS, SUMS
+from ecompulse.store.duckdb.tail import Tail, ledger_table, letters_table
+
+logger = logging.getLogger(__name__)
+
+CURSORS_MAX: Final = 16
+"""Pictures open at once; one more waits. Each holds a connection of about 200 kB."""
+CHECKPOINT_BYTES: Final = 32 * 1024 * 1024
+"""The write-ahead log is folded into the database at this size: it is what a start after a crash reads again (about 0.1 s)."""
+_PARAMETER: Final = re.compile(r"\$([a-z_][a-z0-9_]*)", re.IGNORECASE)
+
+
+class Options(Struct, frozen=True):
+    """Limits of the embedded store."""
+
+    memory_bytes: int = 1_000_000_000
+    """Memory of DuckDB for questions and flushes together; beyond it, it uses the disk."""
+    threads: int = 2
+
+
+class DuckDBSnapshot:
+    """One consistent picture; see `ecompulse.store.Snapshot`."""
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, timeout_seconds: float) -> None:
+        self._cursor, self._timeout_seconds = cursor, timeout_seconds
+
+    def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> pa.Table:
+        """See `ecompulse.store.Snapshot.query`. Parameters that the statement does not use are passed over."""
+        used = set(_PARAMETER.findall(sql))
+        given = {name: value for name, value in (parameters or {}).items() if name in used}
+        ended = threading.Event()
+
+        def end() -> None:
+            ended.set()
+            self._cursor.interrupt()
+
+        timer = threading.Timer(self._timeout_seconds, end)
+        timer.daemon = True
+        timer.start()
+        try:
+            relation = self._cursor.sql(sql, params=given) if given else self._cursor.sql(sql)
+            return relation.to_arrow_table() if relation is not None else pa.table({})
+        except duckdb.InterruptException:
+            raise QueryTimeout(f"it ran longer than {self._timeout_seconds:g} s and was ended: ask for a shorter range or fewer rows") from None
+        except duckdb.Error as error:
+            if ended.is_set():
+                raise QueryTimeout(f"it ran longer than {self._timeout_seconds:g} s and was ended") from None
+            raise QueryError(str(error)) from None
+        finally:
+            timer.cancel()
+
+
+class DuckDBStore:
+    """See `ecompulse.store.Store`. `add` and `flush` are called by one thread each, `snapshot` by any."""
+
+    def __init__(self, folder: Path, options: Options | None = None) -> None:
+        """Open the store in `folder`, or make it, and bring it up to this version's tables.
+
+        Raises:
+            StoreError: it is damaged, of a later version, or another process has it open.
+        """
+        options = options or Options()
+        self.folder, self.path = folder, folder / "events.duckdb"
+        self._lock = threading.Lock()
+        self._tail, self._frozen = Tail(), None  # type: Tail, Tail | None
+        self._as_of = time.time()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._connection = duckdb.connect(str(self.path), config=_config(folder, options))
+            self._migrate()
+            for setting in _LOCKS:
+                self._connection.execute(setting)
+        except (duckdb.Error, OSError) as error:
+            raise StoreError(_opening(self.path, error)) from error
+        self._durable = dict(self._connection.execute('select "partition", "offset" from positions').fetchall())
+        self._positions = dict(self._durable)
+        self._cursors: list[duckdb.DuckDBPyConnection] = []
+        self._free = threading.Semaphore(CURSORS_MAX)
+
+    def _migrate(self) -> None:
+        connection = self._connection
+        connection.execute("create table if not exists version (version integer not null)")
+        row = connection.execute("select max(version) from version").fetchone()
+        have = row[0] if row and row[0] is not None else 0
+        if have > len(MIGRATIONS):
+            raise StoreError(f"{self.path}: made by a later ecompulse (store version {have}, this one knows {len(MIGRATIONS)}); upgrade ecompulse")
+        for number, statements in enumerate(MIGRATIONS[have:], have + 1):
+            connection.begin()
+            for statement in statements:
+                connection.execute(statement)
+            connection.execute("insert into version values (?)", [number])
+            connection.commit()
+
+    # ---- adding -----------------------------------------------------------------------------------------------------
+
+    def positions(self) -> dict[int, int]:
+        """See `ecompulse.store.Store.positions`."""
+        with self._lock:
+            return dict(self._positions)
+
+    def durable_positions(self) -> dict[int, int]:
+        """Up to where the log is in the database file."""
+        with self._lock:
+            return dict(self._durable)
+
+    def add(self, addition: Addition) -> None:
+        """See `ecompulse.store.Store.add`."""
+        with self._lock:
+            self._tail.add(addition)
+            self._positions.update(addition.positions)
+
+    @property
+    def tail_rows(self) -> int:
+        """Rows that wait for the next flush."""
+        return self._tail.rows
+
+    @property
+    def flushing(self) -> bool:
+        """Whether a frozen tail is not in the database yet."""
+        return self._frozen is not None
+
+    def freeze(self) -> bool:
+        """Set the tail aside for `flush`; later additions begin a new one. False when there is nothing, or a frozen one waits still."""
+        with self._lock:
+            if self._frozen is not None or self._tail.empty:
+                return False
+            self._frozen, self._tail = self._tail, Tail()
+            return True
+
+    def flush(self, id_runs: Sequence[str], state: Mapping[str, bytes]) -> int:
+        """Write the frozen tail in one transaction, with the names of the id runs and the states that belong to its positions.
+
+        Returns the rows written. The tail stays frozen, and visible, when it fails: call again.
+
+        Raises:
+            StoreError: the database refused it, or the disk is full.
+        """
+        frozen = self._frozen
+        if frozen is None:
+            return 0
+        writer = self._connection.cursor()
+        try:
+            writer.begin()
+            _insert(writer, frozen)
+            writer.execute("delete from id_runs")
+            writer.executemany("insert into id_runs values (?)", [[name] for name in id_runs]) if id_runs else None
+            for name, value in state.items():
+                writer.execute("insert or replace into state values (?, ?)", [name, value])
+            with self._lock:
+                writer.commit()
+                self._frozen = None
+                self._durable.update(frozen.positions)
+        except duckdb.Error as error:
+            raise StoreError(f"{self.path}: {len(frozen.batches)} batches could not be written: {error}") from error
+        finally:
+            writer.close()  # rolls back what was not committed
+        self._checkpoint()
+        return frozen.rows
+
+    def _checkpoint(self) -> None:
+        wal = self.path.with_name(self.path.name + ".wal")
+        if wal.exists() and wal.stat().st_size > CHECKPOINT_BYTES:
+            try:
+                self._connection.cursor().execute("checkpoint")
+            except duckdb.Error as error:
+                logger.info("checkpoint put off: %s", error)  # another transaction is at work; the next flush tries again
+
+    def id_runs(self) -> list[str]:
+        """The names given to the last durable flush."""
+        return [row[0] for row in self._connection.cursor().execute("select name from id_runs").fetchall()]
+
+    def state(self, name: str) -> bytes | None:
+        """A state given to the last durable flush."""
+        row = self._connection.cursor().execute("select value from state where name = ?", [name]).fetchone()
+        return row[0] if row else None
+
+    # ---- asking -----------------------------------------------------------------------------------------------------
+
+    def caught_up(self, moment: float) -> None:
+        """Say that everything received before `moment` (seconds since 1970) has been added."""
+        self._as_of = moment
+
+    def as_of(self) -> datetime:
+        """See `ecompulse.store.Store.as_of`."""
+        return datetime.fromtimestamp(self._as_of, UTC)
+
+    def lag_seconds(self) -> float:
+        """How long ago `as_of` was."""
+        return max(0.0, time.time() - self._as_of)
+
+    @contextmanager
+    def snapshot(self, timeout_seconds: float = 30.0) -> Iterator[DuckDBSnapshot]:
+        """See `ecompulse.store.Store.snapshot`."""
+        if not self._free.acquire(timeout=timeout_seconds):
+            raise QueryTimeout(f"{CURSORS_MAX} questions are being answered already; try again")
+        cursor: duckdb.DuckDBPyConnection | None = None
+        try:
+            with self._lock:  # the tail and the tables are taken at one moment: a flush moves rows between them under the same lock
+                fresh = not self._cursors
+                cursor = self._connection.cursor() if fresh else self._cursors.pop()
+                parts = [part for part in (self._frozen, self._tail) if part is not None]
+                tail = pa.concat_tables([part.table() for part in parts])
+                letters = [letter for part in parts for letter in part.dead_letters]
+                ledger = sum((part.ledger for part in parts[1:]), parts[0].ledger.copy())
+                for name, table in zip(_TAIL, (tail, letters_table(letters), ledger_table(ledger)), strict=True):
+                    cursor.register(name, table)
+                if fresh:
+                    for view in _VIEWS:
+                        cursor.execute(view)
+                cursor.begin()
+                cursor.execute('select "offset" from positions limit 1').fetchall()
+            yield DuckDBSnapshot(cursor, timeout_seconds)
+        finally:
+            if cursor is not None:
+                self._give_back(cursor)
+            self._free.release()
+
+    def _give_back(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        try:
+            cursor.rollback()
+            for name in _TAIL:
+                cursor.unregister(name)  # it would keep the tail's memory
+        except duckdb.Error as error:
+            logger.debug("a connection is not used again: %s", error)
+            cursor.close()
+        else:
+            with self._lock:
+                self._cursors.append(cursor)
+
+    def close(self) -> None:
+        """Close the database. What is only in the tail is read again from the log at the next start."""
+        self._connection.close()
+
+
+def _insert(writer: duckdb.DuckDBPyConnection, frozen: Tail) -> None:
+    if frozen.rows:
+        writer.register("flushing", frozen.table())
+        writer.execute("insert into events select * from flushing")
+        for table, rows in SUMS.items():
+            writer.execute(f"insert into {table} {rows.format(rows='flushing')}")
+        writer.execute(
+            f"insert into identities select * from ({IDENTITIES.format(rows='flushing')}) n where not exists (select 1 from identities i "
+            "where i.site = n.site and i.anonymous_id = n.anonymous_id and i.user_id = n.user_id and i.since <= n.since)"
+        )
+        writer.unregister("flushing")
+    if frozen.dead_letters:
+        writer.register("letters", letters_table(frozen.dead_letters))
+        writer.execute("insert or ignore into dead_letters select * from letters")
+        writer.unregister("letters")
+    writer.register("counts", ledger_table(frozen.ledger))
+    writer.execute("insert into ledger select * from counts on conflict do update set count = count + excluded.count")
+    writer.unregister("counts")
+    for partition, offset in frozen.positions.items():
+        writer.execute("insert or replace into positions values (?, ?)", [partition, offset])
+
+
+def _config(folder: Path, options: Options) -> dict[str, Any]:
+    return {
+        "memory_limit": f"{options.memory_bytes // 1_000_000}MB",
+        "threads": options.threads,
+        "temp_directory": str(folder / "tmp"),
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+        "checkpoint_threshold": "1GB",  # checkpoints are made by `flush`, outside the lock
+    }
+
+
+_TAIL: Final = ("tail", "tail_letters", "tail_ledger")
+_LOCKS: Final = ("set global TimeZone = 'UTC'", "set enable_external_access = false", "set lock_configuration = true")
+"""Nothing that is asked of the store reaches files, extensions or the network, nor can it be set otherwise."""
+
+
+def _views() -> Iterator[str]:
+    durable = "events.main"
+    yield f"create or replace temp view events as select * from {durable}.events union all select * from tail"
+    for table, rows in {**SUMS, "identities": IDENTITIES}.items():
+        yield f"create or replace temp view {table} as select * from {durable}.{table} union all ({rows.format(rows='tail')})"
+    yield f"create or replace temp view dead_letters as select * from {durable}.dead_letters union all select * from tail_letters"
+    yield f"create or replace temp view ledger as select * from {durable}.ledger union all select * from tail_ledger"
+    for view, definition in READINGS.items():
+        yield f"create or replace temp view {view} as {definition}"
+
+
+_VIEWS: Final = tuple(_views())
+
+
+def _opening(path: Path, error: Exception) -> str:
+    if "lock" in str(error).lower() and "conflicting" in str(error).lower():
+        return f"{path}: another process has the store open; only one may (stop the other `ecompulse run`)"
+    return f"{path}: the store cannot be opened: {error}"

@@ -1,0 +1,121 @@
+"""Tables and the sums over events, declared once: made at each flush from the rows that are flushed, and asked of the tail in the same words."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ecompulse.contract.ddl import duckdb_events
+
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
+    (
+        duckdb_events(),
+        """create table order_items (
+            site varchar not null, timestamp timestamptz not null, event_id uuid not null, order_id varchar, product_id varchar, product_name varchar,
+            product_category varchar, quantity integer, price decimal(18, 4), currency varchar, amount decimal(18, 4), revenue decimal(18, 4),
+            source varchar, platform varchar, country varchar, traffic_source varchar, channel varchar, campaign varchar)""",
+        """create table minute_totals (
+            site varchar not null, minute timestamptz not null, event_type varchar not null, source varchar, platform varchar, country varchar,
+            traffic_source varchar, channel varchar, campaign varchar, currency varchar,
+            events bigint not null, quantity bigint not null, amount decimal(18, 4) not null, revenue decimal(18, 4) not null)""",
+        """create table session_parts (  -- each struct is the least (or greatest) of its kind, so parts merge in any order
+            site varchar not null, session_id varchar, user_id varchar, anonymous_id varchar, ended_at timestamptz not null,
+            events bigint not null, page_views bigint not null, product_views bigint not null, carts bigint not null, orders bigint not null,
+            revenue decimal(18, 4) not null,
+            began struct("at" timestamptz, id uuid, source varchar, platform varchar, country varchar) not null,
+            who struct("at" timestamptz, id uuid, user_id varchar),
+            came struct("at" timestamptz, id uuid, traffic_source varchar, channel varchar, campaign varchar),
+            entry struct("at" timestamptz, id uuid, page varchar), "exit" struct("at" timestamptz, id uuid, page varchar))""",
+        "create table identities (site varchar not null, anonymous_id varchar not null, user_id varchar not null, since timestamptz not null)",
+        """create table dead_letters (
+            id varchar not null primary key, reason varchar not null, field varchar not null, dialect varchar not null, site varchar not null,
+            sender_key varchar, event_id varchar, event_type varchar, received_at timestamptz not null, body varchar not null,
+            body_bytes blob, replayed_at timestamptz)""",
+        """create table ledger (
+            site varchar not null, dialect varchar not null, key varchar not null, event_type varchar not null, outcome varchar not null,
+            count bigint not null, primary key (site, dialect, key, event_type, outcome))""",
+        'create table positions ("partition" integer primary key, "offset" bigint not null)',
+        "create table id_runs (name varchar primary key)",
+        "create table state (name varchar primary key, value blob not null)",
+    ),
+)
+"""Statements by version of the store, from 1 on; a store of version n is brought up by the lists after the n-th. Never edit a released list."""
+
+ORDER_ITEMS: Final = """
+select e.site, e.timestamp, e.event_id, e.order_id, item.product_id, item.product_name, item.product_category, item.quantity, item.price, e.currency,
+    (item.quantity * item.price)::decimal(18, 4) as amount, (item.quantity * item.price * e.rate)::decimal(18, 4) as revenue,
+    e.source, e.platform, e.country, e.traffic_source, e.channel, e.campaign
+from (select *, unnest(items) as item from {rows} where event_type = 'purchase') e
+"""
+
+MINUTE_TOTALS: Final = """
+select site, date_trunc('minute', timestamp) as minute, event_type, source, platform, country, traffic_source, channel, campaign,
+    case when event_type = 'purchase' then currency end as currency,
+    count(*) as events, coalesce(sum(quantity), 0)::bigint as quantity,
+    coalesce(sum(total) filter (event_type = 'purchase'), 0)::decimal(18, 4) as amount, coalesce(sum(revenue), 0)::decimal(18, 4) as revenue
+from {rows} group by all
+"""
+
+SESSION_PARTS: Final = """
+with marked as (
+    select *, null as stretch from {rows} where session_id is not null
+    union all  -- without a session id, a pause of 30 minutes begins a new part; parts that touch are merged when they are asked for
+    select * exclude (pause), sum(pause) over (
+        partition by site, user_id, anonymous_id order by timestamp, event_id rows unbounded preceding) as stretch
+    from (select *, case when timestamp - lag(timestamp) over (
+            partition by site, user_id, anonymous_id order by timestamp, event_id) <= interval 30 minutes then 0 else 1 end as pause
+        from {rows} where session_id is null)
+)
+select site, session_id, case when session_id is null then min(user_id) end as user_id,
+    min(anonymous_id) as anonymous_id, max(timestamp) as ended_at,
+    count(*) as events, count(*) filter (event_type = 'page_view') as page_views, count(*) filter (event_type = 'product_view') as product_views,
+    count(*) filter (event_type = 'add_to_cart') as carts, count(*) filter (event_type = 'purchase') as orders,
+    coalesce(sum(revenue), 0)::decimal(18, 4) as revenue,
+    min({{'at': timestamp, 'id': event_id, 'source': source, 'platform': platform, 'country': country}}) as began,
+    min({{'at': timestamp, 'id': event_id, 'user_id': user_id}}) filter (user_id is not null) as who,
+    min({{'at': timestamp, 'id': event_id, 'traffic_source': traffic_source, 'channel': channel, 'campaign': campaign}})
+        filter (traffic_source is not null) as came,
+    min({{'at': timestamp, 'id': event_id, 'page': page_path}}) filter (page_path is not null) as entry,
+    max({{'at': timestamp, 'id': event_id, 'page': page_path}}) filter (page_path is not null) as "exit"
+from marked
+group by site, session_id, case when session_id is null then user_id end, case when session_id is null then anonymous_id end, stretch
+"""
+
+IDENTITIES: Final = """
+select site, anonymous_id, user_id, min(timestamp) as since from {rows}
+where anonymous_id is not null and user_id is not null group by site, anonymous_id, user_id
+"""
+
+SUMS: Final = {"order_items": ORDER_ITEMS, "minute_totals": MINUTE_TOTALS, "session_parts": SESSION_PARTS}
+"""Table → the query (a format string) that makes its rows from the events `{rows}`."""
+
+VISITORS: Final = """
+select site, anonymous_id, arg_min(user_id, (since, user_id)) as user_id from identities group by site, anonymous_id
+"""
+
+SESSIONS: Final = """
+with parts as (
+    select p.*, coalesce(p.user_id, p.who.user_id, v.user_id, p.anonymous_id) as visitor
+    from session_parts p left join visitors v on v.site = p.site and v.anonymous_id = p.anonymous_id
+), numbered as (
+    select *, case when session_id is null then sum(pause) over (
+            partition by site, session_id, visitor order by began.at, began.id rows unbounded preceding) end as stretch
+    from (select *, case when session_id is null and began.at - max(ended_at) over (
+            partition by site, session_id, visitor order by began.at, began.id rows between unbounded preceding and 1 preceding)
+            <= interval 30 minutes then 0 else 1 end as pause
+        from parts)
+), merged as (
+    select site, session_id as given_id, case when session_id is null then visitor end as given_visitor, stretch,
+        min(began) as began, min(who) as who, min(visitor) as visitor, min(came) as came, min(entry) as entry, max("exit") as "exit",
+        max(ended_at) as ended_at, sum(events)::bigint as events, sum(page_views)::bigint as page_views,
+        sum(product_views)::bigint as product_views, sum(carts)::bigint as carts, sum(orders)::bigint as orders, sum(revenue)::decimal(18, 4) as revenue
+    from numbered group by all
+)
+select site, coalesce(given_id, given_visitor || '@' || epoch_us(began.at)) as session_id, coalesce(given_visitor, who.user_id, visitor) as visitor,
+    began.at as started_at, ended_at, events, page_views, product_views, carts, orders, revenue,
+    began.source as source, began.platform as platform, began.country as country,
+    came.traffic_source as traffic_source, came.channel as channel, came.campaign as campaign, entry.page as entry_page, "exit".page as exit_page
+from merged
+"""
+
+READINGS: Final = {"visitors": VISITORS, "sessions": SESSIONS}
+"""View → its definition over the relations, in the order in which they build on each other."""
