@@ -1,1 +1,1 @@
-"""A synthetic shop: catalogue, shoppers with intent, sessions and bursts, deterministic from a seed, that knows the true totals of what it sent."""
+"""A synthetic shop: shoppers with intent, sessions, bursts; deterministic from a seed; it knows the true totals of what it sent."""

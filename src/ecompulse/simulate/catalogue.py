@@ -12,23 +12,63 @@ PRODUCTS_PER_CATEGORY = 60
 
 # name, lowest and highest price in euros, qualities, things
 _RANGES: tuple[tuple[str, int, int, str, str], ...] = (
-    ("Electronics", 15, 900, "Aurora,Nimbus,Volt,Orbit,Pulse,Echo,Lumen,Vector",
-     "Wireless Headphones,Smart Watch,Bluetooth Speaker,Power Bank,Webcam,Mechanical Keyboard,Tablet,Noise-Cancelling Earbuds,Monitor 27\""),
-    ("Clothing", 9, 180, "Organic Cotton,Merino,Linen,Recycled,Brushed,Classic,Oversized,Slim-Fit",
-     "T-Shirt,Hoodie,Jeans,Shirt,Jacket,Dress,Chinos,Cardigan,Raincoat"),
-    ("Home & Kitchen", 6, 320, "Nordic,Cast-Iron,Bamboo,Stoneware,Stainless,Oak,Copper,Handmade",
-     "Frying Pan,Chef's Knife,Table Lamp,Coffee Maker,Dinner Set,Storage Box,Cutting Board,Kettle,Wool Throw"),
-    ("Sports & Outdoors", 8, 450, "Trail,Summit,Featherlight,All-Weather,Pro,Compact,Alpine,Everyday",
-     "Running Shoes,Yoga Mat,Backpack 30 L,Tent,Water Bottle,Dumbbell Set,Cycling Helmet,Sleeping Bag,Trekking Poles"),
-    ("Beauty", 4, 95, "Hydrating,Botanical,Gentle,Vitamin C,Night,Unscented,Mineral,Rose",
-     "Face Cream,Shampoo,Serum,Hand Balm,Sunscreen SPF 50,Lip Care,Body Oil,Cleanser,Clay Mask"),
-    ("Books", 5, 60, "The Illustrated,A Short History of,Everyday,The Complete,A Field Guide to,Letters on,The Joy of,Notes on",
-     "Gardens,Bread,Cities,the Night Sky,Birds,Tea,Mountains,Typography,the Sea"),
-    ("Toys & Games", 7, 140, "Wooden,Magnetic,Giant,Pocket,Glow,Family,Travel,Junior",
-     "Train Set,Puzzle 1000,Building Blocks,Board Game,Card Game,Kite,Doll House,Marble Run,Science Kit"),
-    ("Garden", 5, 260, "Terracotta,Hardy,Solar,Folding,Galvanised,Heirloom,Self-Watering,Cedar",
-     "Planter,Seed Mix,Lantern,Chair,Watering Can,Tomato Seeds,Raised Bed,Bird Feeder,Pruning Shears"),
-)  # fmt: skip
+    (
+        "Electronics",
+        15,
+        900,
+        "Aurora,Nimbus,Volt,Orbit,Pulse,Echo,Lumen,Vector",
+        'Wireless Headphones,Smart Watch,Bluetooth Speaker,Power Bank,Webcam,Mechanical Keyboard,Tablet,Noise-Cancelling Earbuds,Monitor 27"',
+    ),
+    (
+        "Clothing",
+        9,
+        180,
+        "Organic Cotton,Merino,Linen,Recycled,Brushed,Classic,Oversized,Slim-Fit",
+        "T-Shirt,Hoodie,Jeans,Shirt,Jacket,Dress,Chinos,Cardigan,Raincoat",
+    ),
+    (
+        "Home & Kitchen",
+        6,
+        320,
+        "Nordic,Cast-Iron,Bamboo,Stoneware,Stainless,Oak,Copper,Handmade",
+        "Frying Pan,Chef's Knife,Table Lamp,Coffee Maker,Dinner Set,Storage Box,Cutting Board,Kettle,Wool Throw",
+    ),
+    (
+        "Sports & Outdoors",
+        8,
+        450,
+        "Trail,Summit,Featherlight,All-Weather,Pro,Compact,Alpine,Everyday",
+        "Running Shoes,Yoga Mat,Backpack 30 L,Tent,Water Bottle,Dumbbell Set,Cycling Helmet,Sleeping Bag,Trekking Poles",
+    ),
+    (
+        "Beauty",
+        4,
+        95,
+        "Hydrating,Botanical,Gentle,Vitamin C,Night,Unscented,Mineral,Rose",
+        "Face Cream,Shampoo,Serum,Hand Balm,Sunscreen SPF 50,Lip Care,Body Oil,Cleanser,Clay Mask",
+    ),
+    (
+        "Books",
+        5,
+        60,
+        "The Illustrated,A Short History of,Everyday,The Complete,A Field Guide to,Letters on,The Joy of,Notes on",
+        "Gardens,Bread,Cities,the Night Sky,Birds,Tea,Mountains,Typography,the Sea",
+    ),
+    (
+        "Toys & Games",
+        7,
+        140,
+        "Wooden,Magnetic,Giant,Pocket,Glow,Family,Travel,Junior",
+        "Train Set,Puzzle 1000,Building Blocks,Board Game,Card Game,Kite,Doll House,Marble Run,Science Kit",
+    ),
+    (
+        "Garden",
+        5,
+        260,
+        "Terracotta,Hardy,Solar,Folding,Galvanised,Heirloom,Self-Watering,Cedar",
+        "Planter,Seed Mix,Lantern,Chair,Watering Can,Tomato Seeds,Raised Bed,Bird Feeder,Pruning Shears",
+    ),
+)
 
 CATEGORIES: tuple[str, ...] = tuple(name for name, *_ in _RANGES)
 
@@ -51,7 +91,7 @@ def slug(text: str) -> str:
 
 def products(seed: int) -> list[Product]:
     """The catalogue: `PRODUCTS_PER_CATEGORY` products of each category, one category after the other, each from most to least popular."""
-    random = Random(f"catalogue {seed}")
+    random = Random(f"catalogue {seed}")  # noqa: S311  must be the same again, not secret
     made: list[Product] = []
     for code, (category, lowest, highest, qualities, things) in enumerate(_RANGES):
         names = [f"{quality} {thing}" for quality in qualities.split(",") for thing in things.split(",")]

@@ -13,7 +13,34 @@ HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 
 # visits of each hour (UTC) and weekday (Monday first) relative to the mean: quiet nights, a lunch hump, busy evenings, full Sundays
-HOURS = np.array([0.35, 0.22, 0.16, 0.13, 0.15, 0.25, 0.48, 0.75, 0.98, 1.12, 1.20, 1.26, 1.30, 1.22, 1.15, 1.12, 1.18, 1.34, 1.56, 1.80, 1.86, 1.62, 1.14, 0.66])
+HOURS = np.array(
+    [
+        0.35,
+        0.22,
+        0.16,
+        0.13,
+        0.15,
+        0.25,
+        0.48,
+        0.75,
+        0.98,
+        1.12,
+        1.20,
+        1.26,
+        1.30,
+        1.22,
+        1.15,
+        1.12,
+        1.18,
+        1.34,
+        1.56,
+        1.80,
+        1.86,
+        1.62,
+        1.14,
+        0.66,
+    ]
+)
 WEEKDAYS = np.array([1.02, 0.96, 0.94, 0.98, 0.96, 1.00, 1.14])
 SALE_WEEKDAY, SALE_FIRST_HOUR, SALE_LAST_HOUR, SALE_FACTOR = 3, 18, 20, 2.5
 EPOCH_WEEKDAY = 3  # 1970-01-01 was a Thursday
@@ -49,7 +76,11 @@ class Schedule:
 
     def bursting(self, offset_ms: float) -> bool:
         """Whether a moment after the start lies in a burst."""
-        return self.bursts.multiplier != 1 and offset_ms >= self.bursts.interval_ms and offset_ms % self.bursts.interval_ms < self.bursts.duration_ms
+        return (
+            self.bursts.multiplier != 1
+            and offset_ms >= self.bursts.interval_ms
+            and offset_ms % self.bursts.interval_ms < self.bursts.duration_ms
+        )
 
 
 def in_sale(times: Times) -> npt.NDArray[np.bool_]:
