@@ -137,8 +137,8 @@ class SqliteAppender:
 
     def _roll(self) -> None:
         if self._file is not None:
-            self._closed_bytes += self._written
             old, self._file = self._file, None
+            self._closed_bytes, self._written = self._bytes_on_disk(), 0
             threading.Thread(target=_finish, args=(old, self._path), name="log-roll", daemon=True).start()
 
     def _abandon(self) -> None:

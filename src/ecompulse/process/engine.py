@@ -1,0 +1,303 @@
+"""The engine: reads the log, runs the steps, tells new events from duplicates, adds to the store, and has the store write what it has.
+
+Each round takes what came since the last one, so its cost is shared by more events the more there are; a round begins at most every
+`PACE_SECONDS`. Writing the tail to the database is another thread's work, and the next rounds go on beside it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Final, Protocol
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+from msgspec import Struct
+
+from ecompulse.contract.columns import LOGGED, STORED, DeadLetter
+from ecompulse.contract.event import EVENT_TYPES
+from ecompulse.contract.write import to_events
+from ecompulse.log import DamagedEntry, Entry, LogError, Reader
+from ecompulse.process.fingerprint import SCHEME, fingerprints
+from ecompulse.process.identify import DUPLICATE, NEW, REUSED, Ids
+from ecompulse.process.step import Context, StepFailed, Steps
+from ecompulse.store import Addition, LedgerKey, Outcome, PlacedLetter, StoreError
+from ecompulse.store.duckdb import DuckDBStore
+
+logger = logging.getLogger(__name__)
+
+PACE_SECONDS: Final = 0.02
+"""Rounds begin this far apart at least: each has some milliseconds of fixed cost, and freshness is promised to 100 ms."""
+ROUND_EVENTS: Final = 32_768
+"""Events of a round at most: 50 ms of work, and about 40 MB."""
+TAIL_ROWS: Final = 122_880
+"""A row group of DuckDB: transactions of whole ones go past its write-ahead log."""
+TAIL_SECONDS: Final = 2.0
+BACKLOG_TAILS: Final = 3
+"""The tail grows to this many times its usual size while a flush is under way; then the engine waits for it."""
+RETRY_SECONDS_MAX: Final = 5.0
+
+
+class Limits(Struct, frozen=True):
+    """When the tail is written."""
+
+    tail_rows: int = TAIL_ROWS
+    tail_seconds: float = TAIL_SECONDS
+
+
+class Watch(Protocol):
+    """What is told of each round, for metrics."""
+
+    def __call__(self, *, events: int, seconds: float) -> None: ...
+
+
+class Engine:
+    """From log to store. `run` is a thread's work; `stop` ends it after the tail is written."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        store: DuckDBStore,
+        ids: Ids,
+        steps: Steps,
+        context: Context,
+        limits: Limits | None = None,
+        watch: Watch | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Take up where the store's positions are; the steps' state must be restored already."""
+        self._reader, self._store, self._ids = reader, store, ids
+        self._steps, self._context, self._limits, self._watch, self._sleep = steps, context, limits or Limits(), watch, sleep
+        self._writer = ThreadPoolExecutor(1, "flush")
+        self._flush: Future[None] | None = None
+        self._flushed_at = time.monotonic()
+        self._frozen_state = b""
+        self._stopping = threading.Event()
+        self.trouble: str | None = None
+        """What keeps the engine from going on, for people; None when nothing does."""
+
+    def run(self) -> None:
+        """Go round until `stop`; then take what the log still holds, and write the tail."""
+        retry_seconds = 0.1
+        while not self._stopping.is_set():
+            began = time.monotonic()
+            try:
+                taken = self.round()
+                self.flush_when_due()
+                self.trouble, retry_seconds = None, 0.1
+            except (LogError, StoreError, OSError) as error:
+                self.trouble = str(error)
+                logger.error("processing waits: %s", error)
+                self._stopping.wait(retry_seconds)
+                retry_seconds = min(2 * retry_seconds, RETRY_SECONDS_MAX)
+                continue
+            if taken:
+                self._sleep(max(0.0, PACE_SECONDS - (time.monotonic() - began)))
+            else:
+                self._reader.wait(0.25)
+
+    def stop(self) -> None:
+        """End `run`; what the log still holds is taken at the next start."""
+        self._stopping.set()
+
+    def close(self) -> None:
+        """Take what the log still holds, as far as two seconds go, and write the tail. Called when `run` has ended."""
+        until = time.monotonic() + 2
+        while time.monotonic() < until and self.round():
+            pass
+        self.flush()
+        self._writer.shutdown()
+        self._reader.close()
+
+    def round(self) -> int:
+        """Take the next stretch of the log into the store; returns how many received events it had."""
+        began, positions = time.time(), self._store.positions()
+        try:
+            entries = self._reader.read(positions, ROUND_EVENTS)
+        except DamagedEntry as error:
+            logger.error("%s; its events are counted as dead letters", error)
+            self._store.add(_damaged(error))
+            return error.count
+        if not entries:
+            self._store.caught_up(began)
+            return 0
+        self._store.add(self.addition(entries))
+        received = max(_received_at(entry) for entry in entries)
+        self._store.caught_up(min(began, received / 1e6))
+        taken = sum(entry.count for entry in entries)
+        if self._watch is not None:
+            self._watch(events=taken, seconds=time.time() - began)
+        return taken
+
+    # ---- from entries to an addition ------------------------------------------------------------------------------------
+
+    def addition(self, entries: list[Entry]) -> Addition:
+        """What a stretch of the log becomes."""
+        letters = [
+            PlacedLetter(entry.partition, entry.offset + entry.count - len(entry.rejected) + index, letter)
+            for entry in entries
+            for index, letter in enumerate(entry.rejected)
+        ]
+        ledger: Counter[LedgerKey] = Counter(_key(placed.letter, "dead_letter") for placed in letters)
+        placed, rows = _placed(entries), _no_rows()
+        if placed is not None:
+            rows, more = self._identified(placed, ledger)
+            letters += more
+        return Addition(rows, letters, ledger, {entry.partition: entry.offset + entry.count for entry in entries})
+
+    def _identified(self, batch: pa.RecordBatch, ledger: Counter[LedgerKey]) -> tuple[pa.RecordBatch, list[PlacedLetter]]:
+        prints = fingerprints(batch.select(LOGGED.names))
+        ids = batch.column("event_id")
+        raw = ids.buffers()[1].to_pybytes()[16 * ids.offset : 16 * (ids.offset + len(ids))]
+        verdicts = self._ids.classify(raw, prints)
+        batch = batch.append_column("fingerprint", pa.array(prints, pa.uint64()))
+        new, letters = batch, []
+        if verdicts.any():
+            _count(ledger, batch.filter(pa.array(verdicts == DUPLICATE)), "duplicate")
+            letters = _letters(
+                batch.filter(pa.array(verdicts == REUSED)), "the id was used before by an event with other content", "event_id"
+            )
+            new = batch.filter(pa.array(verdicts == NEW))
+        rows, failed = self._stepped(new)
+        letters += failed
+        ledger.update(_key(placed.letter, "dead_letter") for placed in letters)
+        _count(ledger, rows, "stored")
+        return rows, letters
+
+    def _stepped(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, list[PlacedLetter]]:
+        """The batch after the steps; rows at which a step fails become dead letters, found by halving."""
+        try:
+            return stored(self._steps.apply(batch, self._context)), []
+        except StepFailed as error:
+            if len(batch) == 1:
+                logger.error("%s", error)
+                return _no_rows(), _letters(batch, str(error), "")
+        half = len(batch) // 2
+        (left, left_failed), (right, right_failed) = self._stepped(batch.slice(0, half)), self._stepped(batch.slice(half))
+        return pa.Table.from_batches([left, right]).combine_chunks().to_batches()[0] if len(left) + len(right) else left, left_failed + right_failed
+
+    # ---- writing --------------------------------------------------------------------------------------------------------
+
+    def flush_when_due(self) -> None:
+        """Begin a flush when the tail is full or old, and wait for one that cannot keep up."""
+        if self._flush is not None and self._flush.done():
+            self._flush_ended()
+        rows, age = self._store.tail_rows, time.monotonic() - self._flushed_at
+        if self._flush is None and (rows >= self._limits.tail_rows or age >= self._limits.tail_seconds):
+            self._begin_flush()
+        elif self._flush is not None and rows >= BACKLOG_TAILS * self._limits.tail_rows:
+            self._flush_ended()
+
+    def flush(self) -> None:
+        """Write everything that is in the tail now."""
+        if self._flush is not None:
+            self._flush_ended()
+        self._begin_flush()
+        if self._flush is not None:
+            self._flush_ended()
+
+    def _begin_flush(self) -> None:
+        self._flushed_at = time.monotonic()
+        if self._store.freeze():
+            self._ids.freeze()
+            self._frozen_state = self._steps.state()  # of the frozen positions: a flush that is tried again must write this one
+        elif not self._store.flushing:
+            return
+        self._flush = self._writer.submit(self._write, self._frozen_state)
+
+    def _write(self, state: bytes) -> None:
+        self._store.flush(self._ids.write(), {"steps": state, "fingerprints": SCHEME.encode()})
+        self._ids.forget()
+        self._reader.done(self._store.durable_positions())
+
+    def _flush_ended(self) -> None:
+        flush, self._flush = self._flush, None
+        if flush is not None:
+            flush.result()
+
+
+def _received_at(entry: Entry) -> int:
+    if entry.events is not None and len(entry.events):
+        return int(entry.events.column("received_at")[-1].value)
+    return entry.rejected[-1].received_at
+
+
+def _placed(entries: list[Entry]) -> pa.RecordBatch | None:
+    """The accepted events of the entries in one batch, each with its place in the log."""
+    batches = [(entry, entry.events) for entry in entries if entry.events is not None]
+    if not batches:
+        return None
+    joined = pa.Table.from_batches([events for _, events in batches], LOGGED).combine_chunks().to_batches()[0]
+    partition = np.concatenate([np.full(len(events), entry.partition, np.int16) for entry, events in batches])
+    offset = np.concatenate([np.arange(entry.offset, entry.offset + len(events)) for entry, events in batches])
+    return joined.append_column("log_partition", pa.array(partition)).append_column("log_offset", pa.array(offset, pa.int64()))
+
+
+def _no_rows() -> pa.RecordBatch:
+    return pa.RecordBatch.from_pylist([], STORED)
+
+
+def stored(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """A batch with exactly the columns of `STORED`; what no step filled is null, or what the contract says."""
+    usual: dict[str, Callable[[], Any]] = {
+        "device_timestamp": lambda: batch.column("timestamp"),
+        "is_bot": lambda: pa.array(np.zeros(len(batch), bool)),
+    }
+    arrays = []
+    for field in STORED:
+        if batch.schema.get_field_index(field.name) >= 0:
+            column = batch.column(field.name)
+            arrays.append(column if column.type == field.type else column.cast(field.type))
+        else:
+            arrays.append(usual[field.name]() if field.name in usual else pa.nulls(len(batch), field.type))
+    return pa.RecordBatch.from_arrays(arrays, schema=STORED)
+
+
+_BY: Final = ["site", "dialect", "sender_key", "event_type"]
+
+
+def _count(ledger: Counter[LedgerKey], rows: pa.RecordBatch, outcome: Outcome) -> None:
+    if len(rows):
+        counts = pa.Table.from_batches([rows.select(_BY)]).group_by(_BY).aggregate([([], "count_all")]).to_pylist()
+        for row in counts:
+            ledger[LedgerKey(row["site"], row["dialect"], row["sender_key"] or "", row["event_type"], outcome)] += row["count_all"]
+
+
+def _key(letter: DeadLetter, outcome: Outcome) -> LedgerKey:
+    known = letter.event_type if letter.event_type in EVENT_TYPES else ""  # whatever a sender wrote must not make keys without end
+    return LedgerKey(letter.site, letter.dialect, letter.sender_key or "", known or "", outcome)
+
+
+def _letters(rows: pa.RecordBatch, reason: str, field: str) -> list[PlacedLetter]:
+    if not len(rows):
+        return []
+    bodies = [msgspec.json.encode(event) for event in to_events(rows.select(LOGGED.names))]
+    return [
+        PlacedLetter(
+            row["log_partition"],
+            row["log_offset"],
+            DeadLetter(
+                reason, field, None, row["event_type"], row["dialect"], row["site"], row["sender_key"], row["received_us"], body
+            ),
+        )
+        for row, body in zip(_plain(rows), bodies, strict=True)
+    ]
+
+
+def _plain(rows: pa.RecordBatch) -> list[dict[str, Any]]:
+    received = rows.column("received_at").cast(pa.int64())
+    return rows.select(["log_partition", "log_offset", *_BY]).append_column("received_us", received).to_pylist()
+
+
+def _damaged(error: DamagedEntry) -> Addition:
+    now = time.time_ns() // 1000
+    letter = DeadLetter(str(error), "", None, None, "log", "default", None, now, str(error).encode())
+    key = LedgerKey("default", "log", "", "", "dead_letter")
+    return Addition(
+        _no_rows(), [PlacedLetter(error.partition, error.offset, letter)], {key: error.count}, {error.partition: error.offset + error.count}
+    )

@@ -1,0 +1,39 @@
+"""What an event says, as 64 bits: to tell a duplicate from another event under the same id."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ecompulse.contract.columns import FILLED_TIME
+
+SEED: Final = 7
+SCHEME: Final = f"polars-{'.'.join(pl.__version__.split('.')[:2])}"
+"""polars promises the same hash within a version only; a store remembers which made its fingerprints."""
+
+_NOT_CONTENT: Final = frozenset({"event_id", "sent_at", "received_at", "site", "dialect", "sender_key", "filled", "ip_address", "user_agent"})
+"""What may differ between two deliveries of one event: how and when it travelled."""
+
+Fingerprints = np.ndarray[Any, np.dtype[np.uint64]]
+
+
+def fingerprints(batch: pa.RecordBatch) -> Fingerprints:
+    """One number a row (never 0), equal for rows with equal content whatever batch they come in.
+
+    A time that was filled at receipt is no content: a sender without a clock sends the same event again without one.
+    """
+    columns: dict[str, pa.Array] = {}
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        if name in _NOT_CONTENT:
+            continue
+        if name == "timestamp":
+            filled = pc.not_equal(pc.bit_wise_and(batch.column("filled"), np.uint8(FILLED_TIME)), np.uint8(0))
+            column = pc.if_else(filled, pa.scalar(None, column.type), column)
+        columns[name] = column
+    frame = pl.from_arrow(pa.table(columns))
+    hashes = frame.hash_rows(SEED).to_numpy()
+    return np.where(hashes == 0, np.uint64(1), hashes)

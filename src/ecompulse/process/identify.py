@@ -1,0 +1,199 @@
+"""Which ids are new: every id ever stored, exactly, in sorted runs on disk that memory only caches.
+
+A run holds ids (two unsigned 64-bit words) in order, with the fingerprint of each. New ids collect in small runs in memory, which become
+one file at each flush; files are merged as they grow, so there are never more than a handful. An id of UUID version 7 begins with its time:
+most are later than every run, which one comparison a run shows. An id of version 4 costs a binary search in each run.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+Words = np.ndarray[Any, np.dtype[np.uint64]]
+
+NEW: Final = 0
+DUPLICATE: Final = 1
+REUSED: Final = 2
+
+UNKNOWN: Final = np.uint64(0)
+"""The fingerprint of an event of which none can be compared."""
+
+GROWTH: Final = 3
+"""A run is merged into the one before it once that is less than this many times larger: so there are log₃ of them."""
+MERGE_ROWS: Final = 1_000_000
+"""Ids merged at once: 24 MB of memory a step, whatever the size of the runs."""
+
+
+class Run:
+    """Ids in order: `hi`, `lo` and `fingerprint` of each."""
+
+    def __init__(self, hi: Words, lo: Words, fingerprint: Words, path: Path | None = None) -> None:
+        self.hi, self.lo, self.fingerprint, self.path = hi, lo, fingerprint, path
+        self.least, self.greatest = (hi[0], hi[-1]) if len(hi) else (np.uint64(1), np.uint64(0))
+
+    def __len__(self) -> int:
+        return len(self.hi)
+
+    def find(self, hi: Words, lo: Words) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """The index of each id, -1 where it is not in the run."""
+        found = np.full(len(hi), -1, np.int64)
+        near = np.flatnonzero((hi >= self.least) & (hi <= self.greatest))
+        if not len(near):
+            return found
+        wanted_hi, wanted_lo = hi[near], lo[near]
+        at = np.searchsorted(self.hi, wanted_hi)
+        open_rows = np.arange(len(near))
+        while len(open_rows):  # ids may share their upper word: step through those, once for nearly all
+            here = at[open_rows]
+            inside = here < len(self.hi)
+            open_rows, here = open_rows[inside], here[inside]
+            same = self.hi[here] == wanted_hi[open_rows]
+            open_rows, here = open_rows[same], here[same]
+            hit = self.lo[here] == wanted_lo[open_rows]
+            found[near[open_rows[hit]]] = here[hit]
+            open_rows = open_rows[~hit]
+            at[open_rows] += 1
+        return found
+
+
+class Ids:
+    """The ids of a store. `classify` and `freeze` are called by the engine's thread, `write` by the one that flushes."""
+
+    def __init__(self, folder: Path, names: Sequence[str] = (), *, comparable: bool = True) -> None:
+        """Open the runs of the last durable flush; others that lie in the folder are leftovers and are deleted.
+
+        Args:
+            folder: where the runs are.
+            names: those of the last flush.
+            comparable: whether their fingerprints were made as today's are; if not, an id that is found counts as a duplicate.
+
+        Raises:
+            OSError: a run is missing or cannot be read.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self._files = [_open(folder / name, comparable) for name in names]
+        self._memory: list[Run] = []
+        self._frozen: list[Run] = []
+        self._replaced: list[Path] = []
+        for path in folder.iterdir():
+            if path.name not in names:
+                path.unlink()
+
+    def __len__(self) -> int:
+        return sum(len(run) for run in (*self._files, *self._frozen, *self._memory))
+
+    def classify(self, ids: bytes, fingerprint: Words) -> np.ndarray[Any, np.dtype[np.uint8]]:
+        """NEW, DUPLICATE or REUSED for each of the ids (16 bytes each, one after the other), in their order; the new ones are remembered."""
+        words = np.frombuffer(ids, ">u8").astype(np.uint64).reshape(-1, 2)
+        hi, lo = words[:, 0], words[:, 1]
+        order = np.lexsort((lo, hi))
+        hi, lo, prints = hi[order], lo[order], fingerprint[order]
+        verdict = np.full(len(order), NEW, np.uint8)
+        again = np.zeros(len(order), bool)
+        again[1:] = (hi[1:] == hi[:-1]) & (lo[1:] == lo[:-1])
+        leader = np.maximum.accumulate(np.where(again, 0, np.arange(len(order))))  # lexsort is stable: the first to arrive leads
+        first_print = prints[leader]
+        known = np.zeros(len(order), bool)
+        for run in (*self._files, *self._frozen, *self._memory):
+            at = run.find(hi, lo)
+            hit = at >= 0
+            if hit.any():
+                known |= hit
+                first_print = np.where(hit, run.fingerprint[np.where(hit, at, 0)], first_print)
+        seen = known | again
+        same = (first_print == prints) | (first_print == UNKNOWN)
+        verdict[seen] = np.where(same[seen], DUPLICATE, REUSED)
+        fresh = ~seen
+        if fresh.any():
+            self._remember(Run(hi[fresh], lo[fresh], prints[fresh]))
+        result = np.empty_like(verdict)
+        result[order] = verdict
+        return result
+
+    def _remember(self, run: Run) -> None:
+        self._memory.append(run)
+        while len(self._memory) > 1 and len(self._memory[-2]) < GROWTH * len(self._memory[-1]):
+            self._memory[-2:] = [_merged(self._memory[-2:])]
+
+    def freeze(self) -> None:
+        """Set aside what was remembered since the last flush, for `write`."""
+        self._frozen, self._memory = [*self._frozen, *self._memory], []
+
+    def write(self) -> list[str]:
+        """Write what was set aside as a file, merge files that have grown alike, and return the names that the flush must record.
+
+        Files that a merge replaced stay until `forget`, for the case that the flush does not succeed.
+        """
+        files = list(self._files)
+        if self._frozen:
+            files.append(_write(self.folder, [_merged(self._frozen)]))
+        while len(files) > 1 and len(files[-2]) < GROWTH * len(files[-1]):
+            two = files[-2:]
+            self._replaced += [run.path for run in two if run.path is not None]
+            files[-2:] = [_write(self.folder, two)]
+        self._files, self._frozen = files, []
+        return [run.path.name for run in files if run.path is not None]
+
+    def forget(self) -> None:
+        """Delete the files that a merge replaced; called when the flush is durable."""
+        for path in self._replaced:
+            path.unlink(missing_ok=True)
+        self._replaced = []
+
+
+def _merged(runs: Sequence[Run]) -> Run:
+    hi, lo, prints = (np.concatenate([getattr(run, name) for run in runs]) for name in ("hi", "lo", "fingerprint"))
+    order = np.argsort(hi, kind="stable")  # the runs are in order already: this merges them
+    in_order = hi[order]
+    if len(hi) > 1 and (in_order[1:] == in_order[:-1]).any():  # ids that share their upper word
+        order = np.lexsort((lo, hi))
+    return Run(hi[order], lo[order], prints[order])
+
+
+def _pieces(runs: Sequence[Run]) -> Iterator[Run]:
+    """The runs merged, in pieces of bounded size."""
+    largest = max(runs, key=len)
+    cuts = [largest.hi[index] for index in range(MERGE_ROWS, len(largest), MERGE_ROWS)]
+    starts = [0] * len(runs)
+    for cut in [*cuts, None]:
+        ends = [len(run) if cut is None else int(np.searchsorted(run.hi, cut)) for run in runs]
+        parts = [
+            Run(run.hi[start:end], run.lo[start:end], run.fingerprint[start:end])
+            for run, start, end in zip(runs, starts, ends, strict=True)
+            if end > start
+        ]
+        if parts:
+            yield _merged(parts)
+        starts = ends
+
+
+def _write(folder: Path, runs: Sequence[Run]) -> Run:
+    count = sum(len(run) for run in runs)
+    path = folder / f"{uuid.uuid4().hex}.run"
+    columns = np.memmap(path, np.uint64, "w+", shape=(3, count))
+    start = 0
+    for piece in _pieces(runs):
+        end = start + len(piece)
+        columns[0, start:end], columns[1, start:end], columns[2, start:end] = piece.hi, piece.lo, piece.fingerprint
+        start = end
+    columns.flush()
+    del columns
+    for target in (path, folder):
+        descriptor = os.open(target, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    return _open(path)
+
+
+def _open(path: Path, comparable: bool = True) -> Run:
+    columns = np.memmap(path, np.uint64, "r").reshape(3, -1)
+    return Run(columns[0], columns[1], columns[2] if comparable else np.broadcast_to(UNKNOWN, columns.shape[1:]), path)

@@ -1,0 +1,152 @@
+"""The embedded log: what an appender and a reader may rely on."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from ecompulse.contract.check import check
+from ecompulse.contract.columns import DeadLetter
+from ecompulse.contract.event import Event, Properties
+from ecompulse.log import DamagedEntry, LogError
+from ecompulse.log.sqlite import SqliteAppender, SqliteReader, file, retain
+
+NOW_US = 1_790_000_000_000_000
+
+
+def events(count: int, user: str = "u") -> pa.RecordBatch:
+    return check([Event("search", user_id=f"{user}-{n}", properties=Properties(query="mug")) for n in range(count)], NOW_US).batch
+
+
+def letter(body: bytes = b"{}") -> DeadLetter:
+    return DeadLetter("is required", "event_type", None, None, "canonical", "default", None, NOW_US, body)
+
+
+def users(entries: list) -> list[str]:
+    return [user for entry in entries if entry.events is not None for user in entry.events.column("user_id").to_pylist()]
+
+
+def test_what_was_appended_is_read_in_order_with_its_offsets(tmp_path: Path) -> None:
+    appender, reader = SqliteAppender(tmp_path), SqliteReader(tmp_path)
+    assert appender.append(events(3, "a"), [letter(b"\xff")]) == 0
+    assert appender.append(events(2, "b"), []) == 4
+    entries = reader.read({}, 1_000)
+    assert [(entry.offset, entry.count) for entry in entries] == [(0, 4), (4, 2)]
+    assert users(entries) == ["a-0", "a-1", "a-2", "b-0", "b-1"]
+    assert entries[0].rejected == [letter(b"\xff")]
+    assert entries[0].events.equals(events(3, "a").set_column(0, "event_id", entries[0].events.column("event_id")).cast(entries[0].events.schema))
+    assert reader.end() == {0: 6}
+
+
+def test_a_position_goes_on_where_it_was_across_files(tmp_path: Path) -> None:
+    appender, reader = SqliteAppender(tmp_path, file_bytes=1), SqliteReader(tmp_path)
+    for n in range(5):
+        appender.append(events(2, str(n)), [])
+    assert len(file.firsts(tmp_path, 0)) == 5
+    assert users(reader.read({0: 4}, 1_000)) == ["2-0", "2-1", "3-0", "3-1", "4-0", "4-1"]
+    assert users(reader.read({0: 4}, 1)) == ["2-0", "2-1"]
+
+
+def test_a_restarted_appender_begins_a_new_file_at_the_end(tmp_path: Path) -> None:
+    for n in range(3):
+        appender = SqliteAppender(tmp_path)
+        assert appender.append(events(2, str(n)), []) == 2 * n
+        appender.close()
+    assert file.firsts(tmp_path, 0) == [0, 2, 4]
+    assert len(users(SqliteReader(tmp_path).read({}, 100))) == 6
+
+
+def test_a_partition_has_one_appender_and_others_take_the_next(tmp_path: Path) -> None:
+    first = SqliteAppender(tmp_path)
+    with pytest.raises(LogError, match="already"):
+        SqliteAppender(tmp_path, partition=0)
+    second = SqliteAppender(tmp_path)
+    assert (first.partition, second.partition) == (0, 1)
+    first.append(events(1, "a"), [])
+    second.append(events(1, "b"), [])
+    assert sorted(users(SqliteReader(tmp_path).read({}, 100))) == ["a-0", "b-0"]
+
+
+def test_a_flipped_bit_is_found_and_named(tmp_path: Path) -> None:
+    appender = SqliteAppender(tmp_path)
+    appender.append(events(2), [])
+    appender.append(events(2), [])
+    appender.close()
+    with sqlite3.connect(file.path_of(tmp_path, 0, 0)) as connection:
+        body = bytearray(connection.execute("select events from entries where offset = 2").fetchone()[0])
+        body[len(body) // 2] ^= 1
+        connection.execute("update entries set events = ? where offset = 2", [bytes(body)])
+    reader = SqliteReader(tmp_path)
+    with pytest.raises(DamagedEntry, match="offsets 2 to 3") as found:
+        reader.read({0: 2}, 100)
+    assert (found.value.partition, found.value.offset, found.value.count) == (0, 2, 2)
+
+
+def test_a_failed_append_is_never_read_and_the_next_goes_to_a_new_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    appender, reader = SqliteAppender(tmp_path), SqliteReader(tmp_path)
+    appender.append(events(2, "kept"), [])
+    connection = appender._file
+    assert connection is not None
+
+    class Failing:
+        def execute(self, sql: str, *parameters: object) -> sqlite3.Cursor:
+            if sql == "commit":
+                connection.execute("commit")  # it reached the file, but the sync said no: nobody knows
+                raise sqlite3.OperationalError("disk I/O error")
+            return connection.execute(sql, *parameters)
+
+        def close(self) -> None:
+            connection.close()
+
+    monkeypatch.setattr(appender, "_file", Failing())
+    with pytest.raises(LogError, match="disk I/O error"):
+        appender.append(events(3, "lost"), [])
+    assert appender.append(events(1, "after"), []) == 2
+    assert users(reader.read({}, 100)) == ["kept-0", "kept-1", "after-0"]
+    assert file.firsts(tmp_path, 0) == [0, 2]
+
+
+def test_a_full_log_refuses_and_takes_again_after_retention(tmp_path: Path) -> None:
+    appender, reader = SqliteAppender(tmp_path, file_bytes=1, bytes_max=200_000), SqliteReader(tmp_path)
+    with pytest.raises(LogError, match="limit"):
+        for _ in range(100):
+            appender.append(events(10), [])
+    reader.done(reader.end())
+    assert retain(tmp_path, age_seconds_max=0, bytes_max=0).deleted
+    appender.append(events(1), [])
+
+
+def test_retention_never_deletes_what_a_store_has_not_read_and_says_so(tmp_path: Path) -> None:
+    appender, reader = SqliteAppender(tmp_path, file_bytes=1), SqliteReader(tmp_path)
+    for _ in range(4):
+        appender.append(events(2), [])
+    reader.done({0: 4})
+    kept = retain(tmp_path, age_seconds_max=0, bytes_max=0, now=time.time() + 10)
+    assert file.firsts(tmp_path, 0) == [4, 6]
+    assert len(kept.deleted) == 2
+    assert "offset 4" in kept.warnings[0]
+    assert len(users(reader.read({0: 4}, 100))) == 4
+
+
+def test_a_reader_whose_position_was_deleted_is_told_which_offsets_are_gone(tmp_path: Path) -> None:
+    appender, reader = SqliteAppender(tmp_path, file_bytes=1), SqliteReader(tmp_path)
+    for _ in range(3):
+        appender.append(events(2), [])
+    reader.done({0: 6})
+    retain(tmp_path, age_seconds_max=0, bytes_max=0, now=time.time() + 10)
+    with pytest.raises(LogError, match="offsets 0 to 3 are gone"):
+        reader.read({}, 100)
+
+
+def test_waiting_ends_at_an_append(tmp_path: Path) -> None:
+    appender, reader = SqliteAppender(tmp_path), SqliteReader(tmp_path)
+    reader.wait(0)
+    assert not reader.wait(0.01)
+    appender.append(events(1), [])
+    began = time.monotonic()
+    assert reader.wait(5)
+    assert time.monotonic() - began < 1

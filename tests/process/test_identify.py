@@ -1,0 +1,92 @@
+"""Which ids are new: exactly, within a batch, across batches, flushes, merges and restarts."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+import uuid
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ecompulse.process import identify
+from ecompulse.process.identify import DUPLICATE, NEW, REUSED, Ids
+
+
+def raw(*numbers: int) -> bytes:
+    return b"".join(uuid.UUID(int=number).bytes for number in numbers)
+
+
+def prints(*values: int) -> np.ndarray:
+    return np.array(values, np.uint64)
+
+
+def test_the_first_of_a_batch_is_new_and_its_copies_are_duplicates(tmp_path: Path) -> None:
+    ids = Ids(tmp_path)
+    assert ids.classify(raw(5, 3, 5, 3, 5), prints(1, 1, 1, 2, 1)).tolist() == [NEW, NEW, DUPLICATE, REUSED, DUPLICATE]
+    assert ids.classify(raw(3, 9), prints(1, 1)).tolist() == [DUPLICATE, NEW]
+
+
+def test_ids_that_share_their_upper_word_are_told_apart(tmp_path: Path) -> None:
+    ids = Ids(tmp_path)
+    numbers = [(7 << 64) | low for low in range(50)]
+    assert not ids.classify(raw(*numbers), prints(*[1] * 50)).any()
+    assert (ids.classify(raw(*reversed(numbers)), prints(*[1] * 50)) == DUPLICATE).all()
+    assert ids.classify(raw((7 << 64) | 99), prints(1)).tolist() == [NEW]
+
+
+def test_a_flush_and_a_restart_forget_nothing_and_leftovers_go(tmp_path: Path) -> None:
+    ids = Ids(tmp_path)
+    ids.classify(raw(1, 2), prints(1, 1))
+    ids.freeze()
+    names = ids.write()
+    ids.classify(raw(3), prints(1))  # not flushed: read again from the log after a crash
+    (tmp_path / "left.run").write_bytes(b"half")
+    again = Ids(tmp_path, names)
+    assert again.classify(raw(1, 2, 3), prints(1, 2, 1)).tolist() == [DUPLICATE, REUSED, NEW]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
+
+
+def test_runs_of_another_scheme_make_every_known_id_a_duplicate(tmp_path: Path) -> None:
+    ids = Ids(tmp_path)
+    ids.classify(raw(1), prints(1))
+    ids.freeze()
+    assert Ids(tmp_path, ids.write(), comparable=False).classify(raw(1), prints(2)).tolist() == [DUPLICATE]
+
+
+def test_files_are_merged_as_they_grow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(identify, "MERGE_ROWS", 100)
+    ids, rows = Ids(tmp_path), 0
+    for n in range(40):
+        assert not ids.classify(b"".join(uuid.UUID(int=random.Random(n * 1000 + k).getrandbits(128)).bytes for k in range(50)), prints(*[1] * 50)).any()
+        ids.freeze()
+        names = ids.write()
+        ids.forget()
+        rows += 50
+    assert len(names) <= 5
+    assert len(Ids(tmp_path, names)) == rows
+    everything = b"".join(uuid.UUID(int=random.Random(n * 1000 + k).getrandbits(128)).bytes for n in range(40) for k in range(50))
+    assert (Ids(tmp_path, names).classify(everything, prints(*[1] * rows)) == DUPLICATE).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 3), st.integers(1, 2)), max_size=60), st.integers(1, 9), st.integers(0, 3))
+def test_it_agrees_with_a_dictionary_whatever_the_batches(sent: list[tuple[int, int, int]], size: int, flush_every: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        ids, known = Ids(Path(folder)), {}
+        for start in range(0, len(sent), size):
+            batch = sent[start : start + size]
+            numbers = [(high << 64) | low for high, low, _ in batch]
+            wanted = []
+            for number, (_, _, content) in zip(numbers, batch, strict=True):
+                wanted.append(NEW if number not in known else DUPLICATE if known[number] == content else REUSED)
+                known.setdefault(number, content)
+            assert ids.classify(raw(*numbers), prints(*[content for _, _, content in batch])).tolist() == wanted
+            if flush_every and (start // size) % flush_every == 0:
+                ids.freeze()
+                names = ids.write()
+                ids.forget()
+                ids = Ids(Path(folder), names)
