@@ -1,0 +1,114 @@
+// The overview: one state from the address, one round of questions for it, and the live stream between the rounds.
+
+import { json, question } from "./api.js";
+import { drawBreakdown, loadBreakdown, showTab, tabOf, tabs } from "./breakdowns.js";
+import { showChips } from "./chips.js";
+import { byId } from "./element.js";
+import { sums, timeline } from "./figures.js";
+import { integer, money } from "./format.js";
+import { drawFunnel } from "./funnel.js";
+import { listen } from "./live.js";
+import { mainChart } from "./mainchart.js";
+import { menu } from "./menu.js";
+import { panel } from "./panel.js";
+import { period } from "./period.js";
+import { drawProducts } from "./products.js";
+import { rail } from "./rail.js";
+import { say } from "./speak.js";
+import { current, onChange } from "./state.js";
+import { showSites, strip } from "./strip.js";
+import { tiles } from "./tiles.js";
+import { drawErrors, drawLatency, drawSearches, loadErrors, loadLatency, loadSearches } from "./trouble.js";
+import { welcome } from "./welcome.js";
+
+const EVERY_MS = { live: 2_000, today: 10_000, "7d": 30_000, "30d": 60_000, custom: 30_000 };
+
+const pills = strip(), five = tiles(), draw = mainChart(), addToRail = rail();
+let moment = null; // the newest real-time figures of the stream
+
+async function loadFigures(state, when, signal) {
+  const compares = state.compare !== "none";
+  const before = { ...when.before, grain: when.grain };
+  const [now, earlier, earlierWhole] = await Promise.all([
+    timeline(state, when, signal),
+    compares ? timeline(state, before, signal) : null,
+    compares && before.end > before.to ? timeline(state, { ...before, to: before.end }, signal) : null,
+  ]);
+  return { now, earlier, line: earlierWhole ?? earlier };
+}
+
+function drawFigures({ now, earlier, line }, state, when) {
+  five.show({ now: sums(now.rows), before: earlier ? sums(earlier.rows) : undefined, rows: now.rows, open: when.open, when, state, moment });
+  draw({ rows: now.rows, beforeRows: line?.rows ?? null, when, state, asOf: now.as_of });
+  byId("main").classList.remove("is-loading");
+  byId("main-none").hidden = now.rows.some((row) => row.events > 0);
+  const { revenue, orders, currency } = sums(now.rows);
+  say(`Revenue ${money(revenue, currency)}, ${integer(orders)} orders in ${when.words}.`);
+}
+
+const bodies = Object.fromEntries(["funnel", "products", "breakdown", "searches", "errors", "latency"].map((name) => [name, byId(`${name}-body`)]));
+const ask = (name, extra) => (state, when, signal) => question(name, state, when, { signal, extra });
+const panels = [
+  panel(byId("main-trouble"), loadFigures, drawFigures),
+  panel(bodies.funnel, ask("funnel"), (...shown) => drawFunnel(bodies.funnel, ...shown)),
+  panel(bodies.products, ask("top-products"), (...shown) => drawProducts(bodies.products, ...shown)),
+  panel(bodies.breakdown, loadBreakdown, (...shown) => drawBreakdown(bodies.breakdown, ...shown)),
+  panel(bodies.searches, loadSearches, (...shown) => drawSearches(bodies.searches, ...shown)),
+  panel(bodies.errors, loadErrors, (...shown) => drawErrors(bodies.errors, ...shown)),
+  panel(bodies.latency, loadLatency, (...shown) => drawLatency(bodies.latency, ...shown)),
+];
+
+let timer = 0;
+
+/** One round: ask all panels, then again after a while for as long as the range reaches the present. */
+async function round() {
+  clearTimeout(timer);
+  const state = current(), when = period(state);
+  if (!document.hidden) await Promise.all(panels.map((refresh) => refresh(state, when)));
+  clearTimeout(timer);
+  if (when.open) timer = setTimeout(round, EVERY_MS[when.name]);
+}
+
+function show(state) {
+  showChips(state);
+  showTab(state);
+  connect(state.site);
+  round();
+}
+
+let connected = null, end = null;
+
+function connect(site) {
+  if (connected === site) return;
+  end?.();
+  connected = site;
+  end = listen(site, {
+    figures(figures) {
+      moment = figures;
+      pills.figures(figures);
+      five.visitors(figures);
+    },
+    ledger(figures) {
+      pills.ledger(figures);
+      showSites(Object.keys(figures.sites ?? {}));
+      welcome(figures.received === 0, door());
+    },
+    events: addToRail,
+    state: pills.state,
+  });
+}
+
+/** Where events are sent to: the collector beside this page, unless the server says another place. */
+let told = null;
+const door = () => told ?? `${location.protocol}//${location.hostname}:8080`;
+
+json("/api/health").then((health) => (told = health.collector ?? null), () => null);
+
+for (const [id, what] of Object.entries({ main: "timeline", funnel: "funnel", products: "top-products", breakdown: null, searches: "searches", errors: "errors", latency: "latency" })) {
+  const of = () => ({ question: what ?? tabOf(current()).question, state: current(), when: period(current()) });
+  menu(byId(id), of, { table: byId(`${id}-table`) });
+}
+tabs();
+onChange(show);
+document.addEventListener("visibilitychange", () => document.hidden || round());
+show(current());
