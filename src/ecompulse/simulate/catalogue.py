@@ -17,7 +17,7 @@ _RANGES: tuple[tuple[str, int, int, str, str], ...] = (
         15,
         900,
         "Aurora,Nimbus,Volt,Orbit,Pulse,Echo,Lumen,Vector",
-        'Wireless Headphones,Smart Watch,Bluetooth Speaker,Power Bank,Webcam,Mechanical Keyboard,Tablet,Noise-Cancelling Earbuds,Monitor 27"',
+        'Wireless Headphones,Smart Watch,Bluetooth Speaker,Power Bank,Webcam,Mechanical Keyboard,Tablet,Wireless Earbuds,Monitor 27"',
     ),
     (
         "Clothing",

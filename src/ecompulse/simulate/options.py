@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
 from urllib.parse import urlsplit
 
 from ecompulse.simulate.pace import DAY_MS, HOUR_MS, Bursts, start_before
@@ -161,7 +161,7 @@ def _mix(mix: str | None, target: Target) -> Mix:
         return "catalogue" if target.kind == "folder" else "shop"
     if mix not in MIXES:
         raise OptionError(f"--mix {mix} is not known: give one of {', '.join(MIXES)}")
-    return cast(Mix, mix)
+    return mix
 
 
 def _rate(rate: str | float | None, environment: Mapping[str, str]) -> float | None:

@@ -178,7 +178,7 @@ def _stop_signals() -> Iterator[threading.Event]:
         signal.signal(number, before[number])
         stop.set()
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {int(number): signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield stop
     finally:

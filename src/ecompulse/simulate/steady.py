@@ -73,7 +73,7 @@ def blocks(plan: Plan, vocabulary: Vocabulary, products: list[Product]) -> Itera
             timestamp=timestamp,
             kind=drawn.kind,
             detail=detail,
-            quantity=np.where(drawn.kind == KIND["add_to_cart"], 1 + drawn.choice % 3, 0).astype(np.uint8),
+            quantity=(drawn.kind == KIND["add_to_cart"]).astype(np.uint8),
             duration_us=np.where(drawn.kind == KIND["api_call"], drawn.duration_us, -1),
             session=session,
             known=np.ones(size, dtype=np.bool_),
@@ -88,9 +88,9 @@ def _single(drawn: _Draws, product: Column, prices: Times, detail: Indices) -> O
     """Orders of one line; the purchases' details become the rows of the orders."""
     bought = np.flatnonzero(drawn.kind == KIND["purchase"])
     detail[bought] = np.arange(len(bought))
-    quantity = 1 + drawn.choice[bought] % 3
+    quantity = np.ones(len(bought), dtype=np.int64)  # the columns of the CSV have no place for another
     nothing = np.zeros(len(bought), dtype=np.int64)
-    total = prices[product[bought]] * quantity if len(bought) else nothing
+    total = prices[product[bought]]
     return Orders(product[bought, None], quantity[:, None], nothing, nothing, nothing, total, drawn.choice[bought] % 4)
 
 
