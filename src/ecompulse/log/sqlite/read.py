@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from ecompulse.log import Entry, LogError, Positions
+from ecompulse.log import DamagedEntry, Entry, LogError, Positions
 from ecompulse.log.sqlite import file
 
 ENTRIES_MAX: Final = 512
@@ -35,7 +35,12 @@ class SqliteReader:
         for partition in file.partitions(self.folder):
             position, left = positions.get(partition, 0), events_max
             while left > 0:
-                got = self._read(partition, position, left)
+                try:
+                    got = self._read(partition, position, left)
+                except DamagedEntry:
+                    if entries:  # first what is whole; the next read begins at the damage
+                        return entries
+                    raise
                 entries += got
                 left -= sum(entry.count for entry in got)
                 if not got:
@@ -56,7 +61,12 @@ class SqliteReader:
         for row in connection.execute(file.ROWS, (position, ends, ENTRIES_MAX)):
             if row[0] != position:
                 raise LogError(f"{self.folder}/{partition}: offsets {position} to {row[0] - 1} are missing")
-            entries.append(file.unpack(partition, row, file.path_of(self.folder, partition, firsts[at])))
+            try:
+                entries.append(file.unpack(partition, row, file.path_of(self.folder, partition, firsts[at])))
+            except DamagedEntry:
+                if entries:
+                    break
+                raise
             position += row[1]
             events_max -= row[1]
             if events_max <= 0:

@@ -1,0 +1,268 @@
+"""From log to store: each event once, whatever the batches, the crashes and the damage."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ecompulse.contract.check import check
+from ecompulse.contract.columns import DeadLetter
+from ecompulse.contract.event import Event, Item, Properties
+from ecompulse.log.sqlite import SqliteAppender, SqliteReader, file
+from ecompulse.process.engine import Limits
+from ecompulse.process.service import Config, Processing
+from ecompulse.process.step import Context, Steps
+from ecompulse.store import StoreError
+
+START = datetime(2026, 3, 1, 12, tzinfo=UTC)
+NOW_US = int((START + timedelta(days=2)).timestamp() * 1e6)
+
+
+def event(number: int, kind: str = "page_view", *, minute: float = 0, user: str | None = "u", anonymous: str | None = None, session: str | None = None,
+          **properties: Any) -> Event:  # fmt: skip
+    usual: dict[str, dict[str, Any]] = {
+        "page_view": {"page_url": f"https://shop.example/{number}"},
+        "purchase": {"order_id": f"o-{number}", "currency": "EUR", "total": 4.5, "items": (Item("p", 3, 1.5),)},
+    }
+    return Event(
+        kind, event_id=f"00000000-0000-7000-8000-{number:012x}", timestamp=(START + timedelta(minutes=minute)).isoformat(),
+        user_id=user, anonymous_id=anonymous, session_id=session, properties=Properties(**{**usual.get(kind, {}), **properties}),
+    )  # fmt: skip
+
+
+def batch(*events: Event) -> pa.RecordBatch:
+    checked = check(list(events), NOW_US)
+    assert not checked.violations, checked.violations
+    return checked.batch
+
+
+@contextmanager
+def processing(folder: Path, **limits: Any) -> Iterator[Processing]:
+    opened = Processing(Config(data=folder, limits=Limits(**limits)), Steps([]))
+    try:
+        yield opened
+    finally:
+        opened.stop()
+
+
+def drain(opened: Processing) -> None:
+    while opened.engine.round():
+        pass
+
+
+def ask(opened: Processing, sql: str) -> list[tuple[Any, ...]]:
+    with opened.store.snapshot(10) as snapshot:
+        return [tuple(row.values()) for row in snapshot.query(sql).to_pylist()]
+
+
+def ledger(opened: Processing) -> dict[str, int]:
+    return {outcome: int(count) for outcome, count in ask(opened, "select outcome, sum(count) from ledger group by 1")}
+
+
+def test_rows_can_be_asked_before_and_after_they_are_written(tmp_path: Path) -> None:
+    SqliteAppender(tmp_path / "log").append(batch(event(1), event(2, "purchase")), [])
+    with processing(tmp_path) as opened:
+        drain(opened)
+        tables = ("events", "minute_totals", "order_items", "sessions", "ledger")
+        before = [ask(opened, f"select * from {table} order by all") for table in tables]
+        opened.engine.flush()
+        assert [ask(opened, f"select * from {table} order by all") for table in tables] == before
+        assert [len(rows) for rows in before] == [2, 2, 1, 1, 2]
+        assert opened.store.tail_rows == 0
+
+
+def test_a_duplicate_is_counted_and_another_event_under_its_id_is_a_dead_letter(tmp_path: Path) -> None:
+    appender = SqliteAppender(tmp_path / "log")
+    appender.append(batch(event(1), event(1), event(2)), [])
+    with processing(tmp_path) as opened:
+        drain(opened)
+        opened.engine.flush()
+        appender.append(batch(event(2), event(2, page_url="https://shop.example/other")), [])
+        drain(opened)
+        assert ledger(opened) == {"stored": 2, "duplicate": 2, "dead_letter": 1}
+        [(field, reason, body)] = ask(opened, "select field, reason, body from dead_letters")
+        assert field == "event_id" and "used before" in reason and "other" in body
+
+
+def test_a_rejected_event_keeps_its_bytes_even_when_they_are_no_text(tmp_path: Path) -> None:
+    letter = DeadLetter("is required", "event_type", None, "nope", "canonical", "default", None, NOW_US, b'{"a": "\xff"}')
+    SqliteAppender(tmp_path / "log").append(batch(event(1)), [letter])
+    with processing(tmp_path) as opened:
+        drain(opened)
+        assert ask(opened, "select id, body_bytes from dead_letters") == [("0-1", letter.body)]
+        opened.engine.flush()
+        assert ask(opened, "select id, body_bytes from dead_letters") == [("0-1", letter.body)]
+        assert ledger(opened) == {"stored": 1, "dead_letter": 1}
+
+
+def test_what_was_not_written_is_read_again_after_a_crash(tmp_path: Path) -> None:
+    appender = SqliteAppender(tmp_path / "log")
+    appender.append(batch(*(event(n) for n in range(10))), [])
+    crashed = Processing(Config(data=tmp_path), Steps([]))
+    drain(crashed)
+    crashed.engine.flush()
+    appender.append(batch(*(event(n) for n in range(5, 20))), [])
+    drain(crashed)
+    assert crashed.store.positions() == {0: 25}
+    crashed.store.close()  # the tail is gone
+    with processing(tmp_path) as opened:
+        assert opened.store.positions() == {0: 10}
+        drain(opened)
+        assert ledger(opened) == {"stored": 20, "duplicate": 5}
+
+
+def test_a_flush_that_fails_loses_nothing_and_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    SqliteAppender(tmp_path / "log").append(batch(event(1)), [])
+    with processing(tmp_path) as opened:
+        drain(opened)
+        real = opened.store._connection
+        monkeypatch.setattr(opened.store, "_connection", _Refusing(real))
+        with pytest.raises(StoreError, match="disk is full"):
+            opened.engine.flush()
+        monkeypatch.setattr(opened.store, "_connection", real)
+        assert ask(opened, "select count(*) from events") == [(1,)]
+        opened.engine.flush()
+        assert opened.store.durable_positions() == {0: 1}
+        assert ask(opened, "select count(*) from events") == [(1,)]
+
+
+class _Refusing:
+    """A DuckDB connection whose cursors refuse to commit."""
+
+    def __init__(self, real: Any) -> None:
+        self._real = real
+
+    def cursor(self) -> Any:
+        real = self._real.cursor()
+
+        class Cursor:
+            def __getattr__(self, name: str) -> Any:
+                return getattr(real, name)
+
+            def commit(self) -> None:
+                import duckdb
+
+                raise duckdb.IOException("disk is full")
+
+        return Cursor()
+
+
+def test_a_damaged_entry_is_counted_named_and_passed_over(tmp_path: Path) -> None:
+    appender = SqliteAppender(tmp_path / "log")
+    for n in range(3):
+        appender.append(batch(event(2 * n), event(2 * n + 1)), [])
+    appender.close()
+    with sqlite3.connect(file.path_of(tmp_path / "log", 0, 0)) as connection:
+        connection.execute("update entries set checksum = checksum + 1 where offset = 2")
+    with processing(tmp_path) as opened:
+        drain(opened)
+        assert ledger(opened) == {"stored": 4, "dead_letter": 2}
+        assert "offsets 2 to 3" in ask(opened, "select reason from dead_letters")[0][0]
+
+
+def test_a_step_that_fails_on_one_row_costs_that_row_only(tmp_path: Path) -> None:
+    def hates_seven(rows: pa.RecordBatch, _: Context) -> pa.RecordBatch:
+        if any(url.endswith("/7") for url in rows.column("page_url").to_pylist()):
+            raise ValueError("seven")
+        return rows
+
+    SqliteAppender(tmp_path / "log").append(batch(*(event(n) for n in range(20))), [])
+    opened = Processing(Config(data=tmp_path), Steps([("hates-seven", hates_seven)]))
+    drain(opened)
+    assert ledger(opened) == {"stored": 19, "dead_letter": 1}
+    assert "hates-seven" in ask(opened, "select reason from dead_letters")[0][0]
+    opened.stop()
+
+
+def test_a_session_without_an_id_ends_after_thirty_minutes_and_late_events_join_what_they_touch(tmp_path: Path) -> None:
+    appender = SqliteAppender(tmp_path / "log")
+    with processing(tmp_path) as opened:
+        for number, minute in enumerate((0, 20, 70, 100)):  # a pause of 50 minutes: two sessions
+            appender.append(batch(event(number, minute=minute)), [])
+        drain(opened)
+        opened.engine.flush()
+        spans = "select epoch(started_at)::bigint // 60, epoch(ended_at)::bigint // 60, events from sessions order by 1"
+        begin = int(START.timestamp()) // 60
+        assert ask(opened, spans) == [(begin, begin + 20, 2), (begin + 70, begin + 100, 2)]
+        appender.append(batch(event(9, minute=45)), [])  # late: it closes the gap
+        drain(opened)
+        assert ask(opened, spans) == [(begin, begin + 100, 5)]
+
+
+def test_an_anonymous_visitor_becomes_the_user_that_logs_in(tmp_path: Path) -> None:
+    appender = SqliteAppender(tmp_path / "log")
+    appender.append(batch(event(1, user=None, anonymous="a", minute=0), event(2, "user_login", user="ann", anonymous="a", minute=5), event(3, user="ann", minute=9)), [])
+    with processing(tmp_path) as opened:
+        drain(opened)
+        assert ask(opened, "select visitor, events from sessions") == [("ann", 3)]
+        opened.engine.flush()
+        assert ask(opened, "select visitor, events from sessions") == [("ann", 3)]
+
+
+TABLES = {
+    "events": "select * exclude (log_offset, received_at, fingerprint) from events",
+    "minute_totals": "select * exclude (events, quantity, amount, revenue), sum(events), sum(quantity), sum(amount), sum(revenue) from minute_totals group by all",
+    "order_items": "select * from order_items",
+    "sessions": "select * from sessions",
+    "visitors": "select * from visitors",
+    "ledger": "select site, dialect, key, event_type, outcome, sum(count) from ledger group by all",
+}
+
+shoppers = st.tuples(
+    st.sampled_from(["page_view", "purchase", "user_login"]), st.integers(0, 12).map(lambda step: step * 14),
+    st.sampled_from(["u", "v"]), st.sampled_from([None, "a", "b"]), st.sampled_from([None, None, "s", "t"]), st.booleans(),
+)  # fmt: skip
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(shoppers, min_size=1, max_size=25), st.randoms(use_true_random=False))
+def test_batching_and_flushing_do_not_change_results(made: list[tuple[Any, ...]], chance: random.Random) -> None:
+    events = [
+        event(n, kind, minute=minute, user=user if known or kind == "user_login" or anonymous is None else None, anonymous=anonymous, session=session)
+        for n, (kind, minute, user, anonymous, session, known) in enumerate(made)
+    ]
+    events += chance.choices(events, k=3)
+
+    def tables(cut: bool) -> dict[str, list[tuple[Any, ...]]]:
+        with tempfile.TemporaryDirectory() as folder:
+            appender = SqliteAppender(Path(folder) / "log")
+            with processing(Path(folder)) as opened:
+                rest = list(events)
+                while rest:
+                    size = chance.randint(1, 6) if cut else len(rest)
+                    appender.append(batch(*rest[:size]), [])
+                    rest = rest[size:]
+                    if cut and chance.random() < 0.6:
+                        drain(opened)
+                    if cut and chance.random() < 0.4:
+                        opened.engine.flush()
+                drain(opened)
+                return {name: sorted(ask(opened, sql), key=repr) for name, sql in TABLES.items()}
+
+    assert tables(cut=True) == tables(cut=False)
+
+
+def test_the_engine_goes_on_by_itself_while_events_arrive(tmp_path: Path) -> None:
+    appender = SqliteAppender(tmp_path / "log")
+    opened = Processing(Config(data=tmp_path, limits=Limits(tail_rows=50, tail_seconds=0.05)), Steps([]))
+    opened.start()
+    for n in range(30):
+        appender.append(batch(*(event(10 * n + k) for k in range(10))), [])
+    reader = SqliteReader(tmp_path / "log")
+    while opened.store.positions() != reader.end():
+        assert opened.alive and opened.engine.trouble is None
+    opened.stop()
+    with processing(tmp_path) as again:
+        assert again.store.durable_positions() == {0: 300}
+        assert ask(again, "select count(distinct event_id) from events") == [(300,)]
