@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ecompulse.simulate.block import KIND
 
-JOURNEYS = 3000
+JOURNEYS = 1500
 SLOTS = 6
 """How many different products a visit looks at, at most."""
 LINES = 4
@@ -50,13 +50,13 @@ class Journeys:
     first: npt.NDArray[np.int64]
     length: npt.NDArray[np.int64]
     kind: npt.NDArray[np.uint8]
-    about: npt.NDArray[np.int64]
+    about: npt.NDArray[np.int8]
     quantity: npt.NDArray[np.uint8]
-    offset_ms: npt.NDArray[np.int64]
+    offset_ms: npt.NDArray[np.int32]
     known: npt.NDArray[np.bool_]
-    choice: npt.NDArray[np.int64]
-    line_slot: npt.NDArray[np.int64]
-    line_quantity: npt.NDArray[np.int64]
+    choice: npt.NDArray[np.int32]
+    line_slot: npt.NDArray[np.int8]
+    line_quantity: npt.NDArray[np.int8]
 
     @property
     def mean_length(self) -> float:
@@ -68,9 +68,9 @@ def write(seed: int) -> Journeys:
     """The journeys of a seed."""
     random = Random(f"journeys {seed}")  # noqa: S311  must be the same again, not secret
     walks = [_timed(list(_walk(random, random.choices(INTENTS, WEIGHTS)[0]))) for _ in range(JOURNEYS)]
-    rows = [(step, offset, known) for walk in walks for step, offset, known in walk]
+    rows = [row for walk in walks for row in walk]
     length = np.array([len(walk) for walk in walks], dtype=np.int64)
-    slots, quantities = (np.zeros((len(rows), LINES), dtype=np.int64) for _ in range(2))
+    slots, quantities = (np.zeros((len(rows), LINES), dtype=np.int8) for _ in range(2))
     for row, (step, _, _) in enumerate(rows):
         for line, (slot, quantity) in enumerate(step.lines):
             slots[row, line], quantities[row, line] = slot, quantity
@@ -78,11 +78,11 @@ def write(seed: int) -> Journeys:
         first=np.cumsum(length) - length,
         length=length,
         kind=_column([KIND[step.kind] for step, _, _ in rows], np.uint8),
-        about=_column([step.about for step, _, _ in rows], np.int64),
+        about=_column([step.about for step, _, _ in rows], np.int8),
         quantity=_column([step.quantity for step, _, _ in rows], np.uint8),
-        offset_ms=_column([offset for _, offset, _ in rows], np.int64),
+        offset_ms=_column([offset for _, offset, _ in rows], np.int32),
         known=_column([known for _, _, known in rows], np.bool_),
-        choice=_column([random.randrange(1 << 16) for _ in rows], np.int64),
+        choice=_column([random.randrange(1 << 16) for _ in rows], np.int32),
         line_slot=slots,
         line_quantity=quantities,
     )

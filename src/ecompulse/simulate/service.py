@@ -97,7 +97,7 @@ class Run:
         self._left = plan.events
         paced = plan.per_second is not None or plan.demo
         self._began = time.monotonic() if paced else None
-        self._origin_ms = plan.from_ms if plan.live else plan.start_ms
+        self._origin_ms = time.time() * 1000 if plan.live else plan.start_ms  # what is due before now goes at once
         self.progress = Progress(stderr, plan.density if paced else None)
         self.truth = Truth()
 

@@ -13,10 +13,10 @@ from ecompulse.simulate import pace
 from ecompulse.simulate.block import KIND, Block, Column, Orders, Sessions
 from ecompulse.simulate.catalogue import CATEGORIES, PRODUCTS_PER_CATEGORY, Product, popularity
 from ecompulse.simulate.journeys import JOURNEYS, SLOTS, Journeys
-from ecompulse.simulate.numbers import Indices, Times, generator, key, shares, timed_uuids
+from ecompulse.simulate.numbers import Draws, Indices, Times, key, shares, timed_uuids
 from ecompulse.simulate.options import LATE_MS_MAX, Plan
 from ecompulse.simulate.shoppers import COUNTRIES, DEVICES, FLASH_SALE, TRAFFIC, cumulative
-from ecompulse.simulate.vocabulary import FRUITLESS, SEARCHES, Vocabulary
+from ecompulse.simulate.vocabulary import DURATIONS, FRUITLESS, SEARCHES, Vocabulary, call_durations_us
 
 BLOCK_EVENTS = 65_536
 """Events a block, about: large enough that columns pay, small enough for the caches of a core."""
@@ -27,7 +27,6 @@ BINS = 16
 RETURNING = 0.45
 """Share of visits that are tried with somebody who may have been here before."""
 SEARCHES_PER_CATEGORY = len(next(iter(SEARCHES.values())).split(","))
-DURATIONS = 4096
 
 _DEVICES, _COUNTRIES, _TRAFFIC = (cumulative([row.weight for row in rows]) for rows in (DEVICES, COUNTRIES, TRAFFIC))
 _IN_APP = np.array([device.source == "mobile" for device in DEVICES])
@@ -51,15 +50,14 @@ class Shop:
     def __init__(self, plan: Plan, products: list[Product], vocabulary: Vocabulary) -> None:
         self._plan, self._vocabulary = plan, vocabulary
         self._journeys = walks.write(plan.seed)
-        self._random = generator(plan.seed, "visits")
+        self._random = Draws(plan.seed, "visits")
         self._prices = np.array([product.cents for product in products], dtype=np.int64)
         self._popularity = popularity()
         self._event_key, self._who_key = key(plan.seed, "event"), key(plan.seed, "who")
         loyal = int(min(max(plan.density * 500, 2_000), 2_000_000))  # some visits an hour for each, at any density
         self._free_at = np.zeros(loyal, dtype=np.int64)
         self._sessions, self._visitors = 0, loyal
-        durations = generator(plan.seed, "durations").lognormal(3.6, 0.7, DURATIONS)
-        self._durations = np.round(durations * 10).astype(np.int64) * 100
+        self._durations = call_durations_us(plan.seed, 37, 0.7)
 
     def blocks(self) -> Iterator[Block]:
         """Events without end; times follow the rhythm, or the schedule if the plan says so."""
@@ -96,26 +94,28 @@ class Shop:
         busy = pace.flat(middles) if plan.scheduled else pace.wobble(middles) if plan.demo else pace.rhythm(middles)
         if plan.demo:
             busy = np.where((middles % plan.bursts.interval_ms) < plan.bursts.duration_ms, busy * plan.bursts.multiplier, busy)
-        counts = self._random.poisson(plan.density * width / 1000 / self._journeys.mean_length * busy)
-        starts = np.repeat(bins, counts) + self._random.integers(0, max(int(width), 1), int(counts.sum()))
-        return np.asarray(np.sort(starts))
+        expected = np.cumsum(plan.density * width / 1000 / self._journeys.mean_length * busy)
+        count = int(expected[-1] + self._random.shares(1)[0])
+        place = self._random.shares(count) * expected[-1]
+        edges = np.append(bins, opens + window)
+        return np.asarray(np.sort(np.interp(place, np.concatenate(([0.0], expected)), edges)).astype(np.int64))
 
     def _visits(self, opens: int, window: int) -> _Pending:
         """The visits that begin in a window, with all their events."""
         starts, random = self._starts(opens, window), self._random
         count = len(starts)
         journey = random.integers(0, JOURNEYS, count)
-        speed = random.uniform(0.6, 1.6, count)
+        speed = 0.6 + random.shares(count)
         first, length = self._journeys.first[journey], self._journeys.length[journey]
         session = np.repeat(np.arange(count), length)
         step = np.arange(len(session)) - np.repeat(np.cumsum(length) - length, length) + first[session]
         at = starts[session] + (self._journeys.offset_ms[step] * speed[session]).astype(np.int64)
         ends = starts + (self._journeys.offset_ms[first + length - 1] * speed).astype(np.int64)
-        late = random.random(count) < self._plan.late
+        late = random.shares(count) < self._plan.late
         delay = np.where(late, random.integers(pace.HOUR_MS, LATE_MS_MAX, count), 0)
         visitor = self._visitors_of(starts, ends, late)
-        traffic = np.searchsorted(_TRAFFIC, random.random(count))
-        traffic = np.where(pace.in_sale(starts) & (random.random(count) < 0.5), FLASH_SALE, traffic)
+        traffic = np.searchsorted(_TRAFFIC, random.shares(count))
+        traffic = np.where(pace.in_sale(starts) & (random.shares(count) < 0.5), FLASH_SALE, traffic)
         sessions = Sessions(
             number=np.arange(self._sessions, self._sessions + count),
             visitor=visitor,
@@ -134,8 +134,8 @@ class Shop:
         A late visit is always somebody new: its delay is theirs.
         """
         count = len(starts)
-        picked = (len(self._free_at) * self._random.random(count) ** 1.5).astype(np.int64)
-        tried = np.flatnonzero((self._random.random(count) < RETURNING) & ~late)
+        picked = (len(self._free_at) * self._random.shares(count) ** 1.5).astype(np.int64)
+        tried = np.flatnonzero((self._random.shares(count) < RETURNING) & ~late)
         _, once = np.unique(picked[tried], return_index=True)
         back = tried[once]
         back = back[self._free_at[picked[back]] < starts[back]]
@@ -150,11 +150,11 @@ class Shop:
     def _interests(self, count: int) -> Column:
         """The products of each visit: the first from its main category, most others too."""
         random = self._random
-        category = np.repeat(random.integers(0, len(CATEGORIES), (count, 1)), SLOTS, axis=1)
-        other = random.random((count, SLOTS)) < 0.25
+        category = np.repeat(random.integers(0, len(CATEGORIES), count, 1), SLOTS, axis=1)
+        other = random.shares(count, SLOTS) < 0.25
         other[:, 0] = False
         category[other] = random.integers(0, len(CATEGORIES), int(other.sum()))
-        return np.asarray(category * PRODUCTS_PER_CATEGORY + np.searchsorted(self._popularity, random.random((count, SLOTS))))
+        return np.asarray(category * PRODUCTS_PER_CATEGORY + np.searchsorted(self._popularity, random.shares(count, SLOTS)))
 
     def _joined(self, ahead: _Pending, begun: _Pending) -> _Pending:
         return _Pending(

@@ -9,11 +9,11 @@ import numpy as np
 
 from ecompulse.simulate.block import KIND, Block, Column, Orders, Sessions
 from ecompulse.simulate.catalogue import Product, popularity
-from ecompulse.simulate.numbers import Indices, Times, generator, key, timed_uuids
+from ecompulse.simulate.numbers import Draws, Indices, Times, key, timed_uuids
 from ecompulse.simulate.options import LATE_MS_MAX, Plan
 from ecompulse.simulate.pace import HOUR_MS, Schedule
 from ecompulse.simulate.shoppers import COUNTRIES, DEVICES, cumulative
-from ecompulse.simulate.vocabulary import Vocabulary
+from ecompulse.simulate.vocabulary import Vocabulary, call_durations_us
 
 USERS = 100
 """user_001 to user_100."""
@@ -41,26 +41,27 @@ def blocks(plan: Plan, vocabulary: Vocabulary, products: list[Product]) -> Itera
     """Events without end, at the times of the schedule."""
     weights = SERVICE if plan.mix == "service" else CATALOGUE
     kinds, chances = np.array([KIND[name] for name in weights], dtype=np.uint8), cumulative(list(weights.values()))
-    random, schedule = generator(plan.seed, plan.mix), Schedule(plan.density, plan.bursts)
+    random, schedule = Draws(plan.seed, plan.mix), Schedule(plan.density, plan.bursts)
     popular, prices = popularity(), np.array([product.cents for product in products], dtype=np.int64)
     size = BLOCK_EVENTS if plan.per_second is None else int(min(max(plan.per_second * PACED_BLOCK_SECONDS, 100), BLOCK_EVENTS))
+    durations = call_durations_us(plan.seed, 74, 0.8)
     event_key, first = key(plan.seed, "event"), 0
     while True:
         number = np.arange(first, first + size)
-        late = random.random(size) < plan.late
+        late = random.shares(size) < plan.late
         drawn = _Draws(
-            kind=kinds[np.searchsorted(chances, random.random(size))],
+            kind=kinds[np.searchsorted(chances, random.shares(size))],
             user=random.integers(1, USERS + 1, size),
             choice=random.integers(0, 1 << 32, size),
             late_ms=np.where(late, random.integers(HOUR_MS, LATE_MS_MAX, size), 0),
-            duration_us=np.round(random.lognormal(4.3, 0.8, size) * 10).astype(np.int64) * 100,
+            duration_us=durations[random.integers(0, len(durations), size)],
         )
         at = plan.start_ms + schedule.offsets_ms(number)
         timestamp = at - drawn.late_ms
         detail = drawn.choice % np.maximum(vocabulary.count[drawn.kind], 1)
         product = np.zeros(size, dtype=np.int64)
         if plan.mix == "catalogue":
-            rank = np.searchsorted(popular, random.random(size))
+            rank = np.searchsorted(popular, random.shares(size))
             product = drawn.choice % (len(products) // len(popular)) * len(popular) + rank
             detail = product.copy()
         detail += vocabulary.first[drawn.kind]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from random import Random
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ from ecompulse.simulate.catalogue import CATEGORIES, Product, slug
 from ecompulse.simulate.shoppers import SITE
 
 CURRENCY = "EUR"
+DURATIONS = 4096
 SERVICE_URL = "https://app.example"
 
 Properties = dict[str, str | int]
@@ -132,6 +134,12 @@ def catalogue(products: list[Product]) -> Vocabulary:
     """What the events of the catalogue mix say: products only."""
     rows = [product_properties(product) for product in products]
     return _laid_out({"product_view": rows, "add_to_cart": rows}, {})
+
+
+def call_durations_us(seed: int, median_ms: float, spread: float) -> npt.NDArray[np.int64]:
+    """How long calls take, to the tenth of a millisecond: a few thousand draws to choose from (log-normal)."""
+    random = Random(f"durations {seed}")  # noqa: S311  must be the same again, not secret
+    return np.array([round(median_ms * random.lognormvariate(0, spread) * 10) * 100 for _ in range(DURATIONS)], dtype=np.int64)
 
 
 def product_properties(product: Product) -> Properties:
