@@ -1,0 +1,291 @@
+"""One HTTP connection: bytes in, requests to their meaning, answers out in order.
+
+No task and no future is made for a request. A request that brings events leaves a slot in the connection's queue; its answer is written when
+the group that holds its events is durable and all answers before it are written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Final, cast
+from urllib.parse import unquote
+
+import httptools
+
+from ecompulse.collect.answer import Answer, Request, problem, unavailable
+from ecompulse.collect.commit import Intake, Ticket
+from ecompulse.collect.wire import CONTINUE, render
+
+if TYPE_CHECKING:
+    from ecompulse.collect.server import Server
+
+HEAD_BYTES_LIMIT: Final = 32 * 1024
+"""Bytes of a request's line and headers: cookies of a shop reach 8 KB, and GA4 and pixels put events into the address."""
+HEADERS_LIMIT: Final = 100
+PIPELINE_LIMIT: Final = 256
+"""Requests of one connection that may wait for their answers before we stop reading from it."""
+UNREAD_ANSWERS_LIMIT: Final = 4 * 1024 * 1024
+"""Bytes of answers that a client has not read; more is not a client but an attack on our memory."""
+HEAD_SECONDS: Final = 10.0
+"""From a request's first byte to the end of its headers."""
+BODY_SECONDS: Final = 20.0
+"""From the end of the headers to the end of the body, and a second more for each `SLOWEST_BYTES` announced."""
+SLOWEST_BYTES: Final = 32 * 1024
+IDLE_SECONDS: Final = 75.0
+"""Between requests: longer than load balancers' usual 60, so that they close first and never race with us."""
+LINGER_SECONDS: Final = 2.0
+"""How long we go on reading (and throwing away) what a refused client still sends, so that it gets to see our answer (RFC 9112, 9.6)."""
+NEVER: Final = float("inf")
+
+_IDLE, _HEAD, _BODY, _LINGER, _CLOSED = range(5)
+
+
+class Slot(Ticket):
+    """A request whose answer is due on its connection, in its turn."""
+
+    __slots__ = ("close", "connection", "head_only", "origin")
+
+    def __init__(self, connection: Connection, intake: Intake | None, origin: bytes | None, close: bool, head_only: bool) -> None:
+        self.intake = cast(Intake, intake)  # a slot without events is never given to the committer
+        self.answer = None
+        self.connection, self.origin, self.close, self.head_only = connection, origin, close, head_only
+
+
+class Connection(asyncio.Protocol):
+    """The protocol of one client."""
+
+    __slots__ = (
+        "_body", "_body_size", "_head_size", "_headers", "_parser", "_paused", "_peer", "_received_us", "_server", "_slots", "_state",
+        "_transport", "_url", "_writable", "deadline",
+    )  # fmt: skip
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._slots: deque[Slot] = deque()
+        self._state = _IDLE
+        self._parser = httptools.HttpRequestParser(self)
+        self._url = b""
+        self._headers: dict[bytes, bytes] = {}
+        self._body: list[bytes] = []
+        self._body_size = self._head_size = self._received_us = 0
+        self._writable, self._paused = True, False
+        self._peer = ""
+        self.deadline = NEVER
+
+    # ---- asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client came; there may be too many already."""
+        self._transport = cast(asyncio.Transport, transport)
+        peer = transport.get_extra_info("peername")
+        self._peer = peer[0] if isinstance(peer, tuple) else ""
+        self.deadline = self._server.now + HEAD_SECONDS
+        if not self._server.joined(self):
+            self._end(unavailable("Too many connections are open here; try again."))
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of any number of requests, or of a part of one."""
+        if self._state >= _LINGER:
+            return
+        in_head = self._state == _HEAD
+        if in_head:
+            self._head_size += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:  # no other protocol is spoken here; the request has been answered as plain HTTP
+            self._parser = httptools.HttpRequestParser(self)
+            self.data_received(data[upgrade.args[0] :])
+            return
+        except httptools.HttpParserError as wrong:
+            if self._state < _LINGER:
+                self._end(problem(400, f"This is not HTTP/1.1: {wrong}."))
+            return
+        if in_head and self._state == _HEAD and self._head_size > HEAD_BYTES_LIMIT:
+            self._end(problem(431, f"The request's headers are longer than {HEAD_BYTES_LIMIT} bytes."))
+
+    def eof_received(self) -> bool:
+        """The client sends no more; it may still read what is due."""
+        if self._slots:
+            self._state, self.deadline = _LINGER, NEVER
+            self._slots[-1].close = True
+            return True
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 — why it went makes no difference
+        """The connection is gone. What it brought is kept all the same."""
+        self._forget_body()
+        self._state = _CLOSED
+        self._server.left(self)
+
+    def pause_writing(self) -> None:
+        """The client does not read its answers: read no more of its requests."""
+        self._writable = False
+        self.deadline = min(self.deadline, self._server.now + BODY_SECONDS)
+        self._pace()
+
+    def resume_writing(self) -> None:
+        """The client reads again."""
+        self._writable = True
+        if self._state == _IDLE:
+            self.deadline = self._server.now + IDLE_SECONDS
+        self._pace()
+
+    # ---- httptools' callbacks, in their order
+
+    def on_message_begin(self) -> None:
+        """A request's first byte."""
+        if self._state >= _LINGER:
+            return
+        self._state = _HEAD
+        self.deadline = self._server.now + HEAD_SECONDS
+        self._url = b""
+        self._headers = {}
+        self._head_size = 0
+
+    def on_url(self, url: bytes) -> None:
+        """The request's target."""
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes | None) -> None:
+        """One header; of several with one name the values are joined (RFC 9110, 5.3)."""
+        name, value = name.lower(), value or b""
+        before = self._headers.get(name)
+        self._headers[name] = value if before is None else before + b", " + value
+
+    def on_headers_complete(self) -> None:
+        """Everything before the body is here: refuse now what would be refused after it."""
+        if self._state >= _LINGER:
+            return
+        headers = self._headers
+        self._received_us = time.time_ns() // 1_000
+        size = len(self._url) + sum(map(len, headers)) + sum(map(len, headers.values()))
+        if size > HEAD_BYTES_LIMIT or len(headers) > HEADERS_LIMIT:
+            self._end(problem(431, f"The request's headers are longer than {HEAD_BYTES_LIMIT} bytes or more than {HEADERS_LIMIT}."))
+            return
+        self._state = _BODY
+        length = headers.get(b"content-length", b"0")
+        announced = int(length) if length.isdigit() else 0
+        if announced > self._server.body_limit:
+            self._end(problem(413, f"The body has {announced} bytes; at most {self._server.body_limit} are taken. Send smaller batches."))
+            return
+        self.deadline = self._server.now + BODY_SECONDS + announced / SLOWEST_BYTES
+        if b"expect" in headers and not self._slots:
+            self._transport.write(CONTINUE)
+
+    def on_body(self, part: bytes) -> None:
+        """A part of the body."""
+        if self._state != _BODY:
+            return
+        self._body.append(part)
+        self._body_size += len(part)
+        self._server.held_bytes += len(part)
+        if self._body_size > self._server.body_limit:
+            self._end(problem(413, f"The body is longer than {self._server.body_limit} bytes. Send smaller batches."))
+        elif self._server.held_bytes > self._server.held_limit:
+            self._end(unavailable("Too many bodies are on their way here at once; send this one again."))
+
+    def on_message_complete(self) -> None:
+        """A request is here whole: find its meaning, and answer it or let it wait for its group."""
+        if self._state != _BODY:
+            return
+        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        self._forget_body()
+        self._state, self.deadline = _IDLE, self._server.now + IDLE_SECONDS
+        method = self._parser.get_method().decode("latin-1")
+        path, _, query = self._url.partition(b"?")
+        close = not self._parser.should_keep_alive() or self._server.draining
+        if not path.startswith(b"/"):  # the absolute form, as sent to proxies (RFC 9112, 3.2.2)
+            path = b"/" + path.partition(b"://")[2].partition(b"/")[2]
+        text = path.decode("latin-1")
+        request = Request(
+            method, unquote(text) if "%" in text else text, query.decode("latin-1"), self._headers, body, self._peer, self._received_us
+        )
+        outcome = self._server.handle(request)
+        slot = Slot(self, None, self._headers.get(b"origin"), close, method == "HEAD")
+        self._slots.append(slot)
+        if close:
+            self._state, self.deadline = _LINGER, NEVER  # whatever follows is not read
+        if isinstance(outcome, Intake):
+            slot.intake = outcome
+            refusal = self._server.submit(slot)
+            if refusal is None:
+                self.deadline = NEVER
+                if len(self._slots) >= PIPELINE_LIMIT:
+                    self._pace()
+                return
+            outcome = refusal
+        slot.answer = outcome
+        self.flush()
+
+    # ---- out
+
+    def flush(self) -> None:
+        """Write every answer that is due, in order, in one go."""
+        slots, parts, close = self._slots, [], False
+        while slots and slots[0].answer is not None:
+            slot = slots.popleft()
+            close = slot.close
+            if slot.answer is not None:
+                parts.append(render(slot.answer, self._server.date, slot.origin, close, slot.head_only))
+        if not parts or self._state == _CLOSED:
+            return
+        self._transport.write(parts[0] if len(parts) == 1 else b"".join(parts))
+        if close:
+            self._hang_up()
+        elif not slots and self._state == _IDLE:
+            self.deadline = self._server.now + IDLE_SECONDS
+            if self._server.draining:
+                self._transport.close()
+        if self._paused:
+            self._pace()
+        if not self._writable and self._transport.get_write_buffer_size() > UNREAD_ANSWERS_LIMIT:
+            self._transport.abort()
+
+    def expire(self) -> None:
+        """The deadline has passed: end a slow or idle connection."""
+        if self._state in (_HEAD, _BODY) and self._writable:
+            self._end(problem(408, "The request took too long to arrive."))
+        elif self._writable:
+            self._transport.close()
+        else:
+            self._transport.abort()
+
+    def drain(self) -> None:
+        """The server ends: close now where nothing is due, else with the last answer."""
+        if self._state == _IDLE and not self._slots:
+            self._transport.close()
+        elif self._slots and self._state == _IDLE:
+            self._slots[-1].close = True
+            self._state = _LINGER
+
+    def _end(self, answer: Answer) -> None:
+        """Refuse the rest of this connection: the answer, after those that are due before it, then no more."""
+        self._forget_body()
+        origin = self._headers.get(b"origin")
+        self._state, self.deadline = _LINGER, NEVER
+        slot = Slot(self, None, origin, True, False)
+        slot.answer = answer
+        self._slots.append(slot)
+        self._server.count(answer.status)
+        self.flush()
+
+    def _hang_up(self) -> None:
+        """Say that no more is coming, and give the client time to read it before the connection goes."""
+        self._state, self.deadline = _LINGER, self._server.now + LINGER_SECONDS
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        else:
+            self._transport.close()
+
+    def _forget_body(self) -> None:
+        self._server.held_bytes -= self._body_size
+        self._body, self._body_size = [], 0
+
+    def _pace(self) -> None:
+        """Read only while answers flow and few requests wait."""
+        pause = not self._writable or len(self._slots) >= PIPELINE_LIMIT
+        if pause != self._paused and not self._transport.is_closing():
+            self._paused = pause
+            (self._transport.pause_reading if pause else self._transport.resume_reading)()

@@ -1,0 +1,25 @@
+"""`POST /v1/events`: the canonical envelope, as one event, an array, `{"events": […]}` or NDJSON."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ecompulse.collect.answer import Answer, Refused, Request, problem, verdict_answer
+from ecompulse.collect.body import JSON_TYPES, LINE_TYPES, json_body
+from ecompulse.collect.commit import Intake
+from ecompulse.collect.door import Door
+from ecompulse.contract.read import Unreadable, read_events, read_lines
+
+NAME: Final = "canonical"
+TYPES: Final = JSON_TYPES | LINE_TYPES
+
+
+def receive(request: Request, door: Door) -> Answer | Intake:
+    """Take events of the contract's own shape."""
+    sender = door.admit(request)
+    body, kind = json_body(request, door.config.body_max, TYPES)
+    try:
+        read = read_lines(body) if kind in LINE_TYPES else read_events(body)
+    except Unreadable as wrong:
+        raise Refused(problem(400, f"The body cannot be read: {wrong}.")) from None
+    return door.take(request, read, sender, NAME, verdict_answer)

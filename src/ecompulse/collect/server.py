@@ -1,0 +1,139 @@
+"""The listening side of the door: accepts connections, watches their deadlines, hands requests on, and ends without losing an answer."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import Callable
+from typing import Final
+
+from ecompulse.collect.answer import Answer, Request, problem
+from ecompulse.collect.commit import Committer, Intake, Outcome
+from ecompulse.collect.connection import Connection, Slot
+from ecompulse.collect.wire import date_line
+from ecompulse.observe.logs import logger
+
+HELD_BYTES_LIMIT: Final = 256 * 1024 * 1024
+"""Bytes of bodies that are still arriving, over all connections."""
+BACKLOG: Final = 4_096
+"""Connections that may wait to be accepted: a shop's burst of new visitors; the system may cap it (somaxconn)."""
+SWEEP_SECONDS: Final = 1.0
+"""How often deadlines are looked at: to visit 10,000 connections takes about a millisecond."""
+
+_log = logger("collect")
+
+
+class Server:
+    """All connections of one process, and the way from a request to its group and back. Everything runs on the event loop's thread."""
+
+    def __init__(self, handle: Callable[[Request], Answer | Intake], committer: Committer, body_limit: int, connections_max: int) -> None:
+        self._handle, self._committer, self._connections_max = handle, committer, connections_max
+        self.body_limit, self.held_limit = body_limit, HELD_BYTES_LIMIT
+        self.held_bytes = 0
+        self.draining = False
+        self.now = time.monotonic()
+        self.date = date_line()
+        self.answered: dict[int, int] = {}
+        self.connections: set[Connection] = set()
+        self._listener: asyncio.AbstractServer | None = None
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop
+
+    async def start(self, host: str, port: int) -> int:
+        """Listen; several processes may share a port. Returns the port (the system's choice where it was 0).
+
+        Raises:
+            OSError: the address cannot be bound.
+        """
+        self._loop = asyncio.get_running_loop()
+        listener = bound(host, port)
+        self._listener = await self._loop.create_server(lambda: Connection(self), sock=listener, backlog=BACKLOG)
+        self._sweep()
+        chosen: int = listener.getsockname()[1]
+        return chosen
+
+    async def drain(self, seconds: float) -> None:
+        """Take no new connection, answer what is here, close the rest. Returns when all is closed, at the latest after `seconds`."""
+        self.draining = True
+        if self._listener is not None:
+            self._listener.close()
+        for connection in tuple(self.connections):
+            connection.drain()
+        end = time.monotonic() + seconds
+        while self.connections and time.monotonic() < end:
+            await asyncio.sleep(0.005)
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        for connection in tuple(self.connections):
+            connection.expire()
+
+    def handle(self, request: Request) -> Answer | Intake:
+        """What a request means; a fault of ours is a 500 and never reaches the connection."""
+        try:
+            outcome = self._handle(request)
+        except Exception as fault:
+            _log.exception("request_failed", method=request.method, path=request.path[:200])
+            outcome = problem(500, f"This request hit a fault of ours ({type(fault).__name__}); nothing of it was kept.")
+        if isinstance(outcome, Answer):
+            self.count(outcome.status)
+        return outcome
+
+    def submit(self, slot: Slot) -> Answer | None:
+        """Put a request's events into the current group; an answer means that there is no room."""
+        refusal = self._committer.submit(slot)
+        if refusal is not None:
+            self.count(refusal.status)
+        return refusal
+
+    def deliver(self, outcome: Outcome) -> None:
+        """Take a finished group from the committer's thread."""
+        self._loop.call_soon_threadsafe(self._write, outcome)
+
+    def _write(self, outcome: Outcome) -> None:
+        self._committer.delivered(outcome)
+        for ticket in outcome.tickets:
+            if ticket.answer is not None:
+                self.count(ticket.answer.status)
+        for ticket in outcome.tickets:
+            if isinstance(ticket, Slot):
+                ticket.connection.flush()
+
+    def count(self, status: int) -> None:
+        """Count an answer by its status."""
+        self.answered[status] = self.answered.get(status, 0) + 1
+
+    def joined(self, connection: Connection) -> bool:
+        """Note a new connection; false where there are too many."""
+        self.connections.add(connection)
+        return len(self.connections) <= self._connections_max
+
+    def left(self, connection: Connection) -> None:
+        """Forget a connection."""
+        self.connections.discard(connection)
+
+    def _sweep(self) -> None:
+        self.now, self.date = time.monotonic(), date_line()
+        for connection in [one for one in self.connections if one.deadline < self.now]:
+            connection.expire()
+        self._sweeper = self._loop.call_later(SWEEP_SECONDS, self._sweep)
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A socket on an address that the processes of one user may share (SO_REUSEPORT).
+
+    Raises:
+        OSError: the address is taken, or not ours; the text names it.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        listener.bind((host, port))
+    except OSError as wrong:
+        listener.close()
+        raise OSError(wrong.errno, f"the collector cannot listen on {host}:{port}: {wrong.strerror}") from None
+    listener.setblocking(False)
+    return listener

@@ -1,0 +1,127 @@
+"""The collector process: puts the parts together, serves until it is told to end, and ends without losing an answer."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import resource
+import signal
+import sys
+from typing import Final
+
+import uvloop
+
+from ecompulse.collect import routes
+from ecompulse.collect.answer import Answer, Request
+from ecompulse.collect.commit import Committer, Intake, Outcome
+from ecompulse.collect.config import Config
+from ecompulse.collect.door import Door
+from ecompulse.collect.metrics import Meter
+from ecompulse.collect.server import Server
+from ecompulse.guard.keys import Keys
+from ecompulse.guard.privacy import mask_bytes, scrub
+from ecompulse.log import Appender
+from ecompulse.log.sqlite import SqliteAppender
+from ecompulse.observe.logs import logger
+
+SWITCH_SECONDS: Final = 0.0005
+"""How long one thread keeps the interpreter while another waits for it. The usual 5 ms would be the commit thread's delay after each fsync."""
+DRAIN_SECONDS: Final = 2.0
+"""For answers that are due at the end; `run` waits three seconds before it kills."""
+COMMIT_SECONDS: Final = 0.8
+"""For the last group, once nobody can add to it."""
+
+_log = logger("collect")
+
+
+def serve(config: Config) -> None:
+    """Serve until SIGTERM or SIGINT; returns when every answer that was due is written and the log is closed.
+
+    Raises:
+        LogError: the log cannot be opened, or another process appends to this partition.
+        KeysUnreadable: the key file is damaged.
+        OSError: the address cannot be bound.
+    """
+    keys = Keys(config.data)
+    log = open_log(config)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(config, keys, log))
+    finally:
+        log.close()
+
+
+def open_log(config: Config) -> Appender:
+    """The appender of this process's partition.
+
+    Raises:
+        LogError: it cannot be had.
+    """
+    return SqliteAppender(config.data / "log", config.partition, config.log_keep_bytes)
+
+
+async def _serve(config: Config, keys: Keys, log: Appender) -> None:
+    ended = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    door = Collector(config, keys, log)
+    port = await door.start()
+    _log.info("listening", host=config.host, port=port, partition=log.partition)
+    await ended.wait()
+    await door.stop()
+    _log.info("stopped", partition=log.partition)
+
+
+class Collector:
+    """One door with its server and its committer."""
+
+    def __init__(self, config: Config, keys: Keys, log: Appender) -> None:
+        self._config = config
+        self.meter = Meter()
+        self.committer = Committer(
+            log, self._deliver, lambda batch: scrub(batch, config.ip_addresses), lambda body: mask_bytes(body, config.ip_addresses)
+        )
+        self.door = Door(config, keys, self._health, self._metrics)
+        self.server = Server(self._handle, self.committer, config.body_max, config.connections_max)
+
+    async def start(self) -> int:
+        """Begin to serve; returns the port.
+
+        Raises:
+            OSError: the address cannot be bound.
+        """
+        _allow_connections(self._config.connections_max)
+        sys.setswitchinterval(SWITCH_SECONDS)
+        port = await self.server.start(self._config.host, self._config.port)
+        self.committer.start()
+        gc.collect()
+        gc.freeze()  # what is here at the start stays: no collection needs to look at it again
+        return port
+
+    async def stop(self) -> None:
+        """Answer what is due, close every connection, end the committer."""
+        await self.server.drain(DRAIN_SECONDS)
+        await asyncio.get_running_loop().run_in_executor(None, self.committer.close, COMMIT_SECONDS)
+
+    def _handle(self, request: Request) -> Answer | Intake:
+        return routes.handle(request, self.door)
+
+    def _deliver(self, outcome: Outcome) -> None:
+        self.meter.committed(outcome)
+        self.server.deliver(outcome)
+
+    def _health(self) -> str | None:
+        if self.server.draining:
+            return "The collector is stopping."
+        return None if self.committer.ready else f"The last append to the log failed: {self.committer.failure}"
+
+    def _metrics(self) -> bytes:
+        return self.meter.text(self.server, self.committer)
+
+
+def _allow_connections(wanted: int) -> None:
+    """Raise the limit of open files as far as this user may, for `wanted` connections and what else is open."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = wanted + 256
+    if soft < needed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed if hard == resource.RLIM_INFINITY else min(needed, hard), hard))
