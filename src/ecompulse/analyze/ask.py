@@ -1,0 +1,41 @@
+"""Ask a question of a store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import pyarrow as pa
+from msgspec import Struct
+
+from ecompulse.analyze.parameters import Shop, bind
+from ecompulse.analyze.question import Question
+from ecompulse.analyze.reading import Readable
+
+TIMEOUT_SECONDS: Final = 30.0
+"""An answer that takes longer is of no use on a page; a larger one is an export."""
+
+
+class Answer(Struct, frozen=True):
+    """A table, the event time up to which it is complete, and how far behind the log the store was."""
+
+    as_of: datetime
+    lag_seconds: float
+    table: pa.Table
+
+
+def ask(store: Readable, question: Question, asked: Mapping[str, str], shop: Shop, timeout_seconds: float = TIMEOUT_SECONDS) -> Answer:
+    """The answer to a question with parameters as text.
+
+    Raises `WrongParameter`, and `ecompulse.store.QueryTimeout` when the time is up.
+    """
+    values = bind(question.parameters, question.bound, asked, shop, datetime.now(UTC))
+    return answer(store, question.sql, values, timeout_seconds)
+
+
+def answer(store: Readable, sql: str, values: Mapping[str, Any], timeout_seconds: float = TIMEOUT_SECONDS) -> Answer:
+    """The answer to one statement."""
+    with store.snapshot(timeout_seconds) as picture:
+        as_of, lag_seconds = store.as_of(), store.lag_seconds()
+        return Answer(as_of, lag_seconds, picture.query(sql, values))

@@ -1,0 +1,23 @@
+-- title: Countries
+-- description: Where people are.
+-- column country text: ISO 3166 code of the country; null when it is not known.
+-- column visitors integer: Different visitors.
+-- column sessions integer: Different sessions.
+-- column orders integer: Purchases.
+-- column revenue decimal: Sum of the orders' totals, in `currency`.
+-- column currency text: The reporting currency.
+-- column conversion_rate rate: Share of the visitors that bought.
+with
+-- include came, matching
+select
+    country,
+    count(distinct visitor) as visitors,
+    count(distinct session_id) as sessions,
+    count(*) filter (where event_type = 'purchase') as orders,
+    coalesce(sum(revenue) filter (where event_type = 'purchase'), 0)::decimal(38, 4) as revenue,
+    $currency as currency,
+    (count(distinct visitor) filter (where event_type = 'purchase'))::double / nullif(count(distinct visitor), 0) as conversion_rate
+from matching
+group by country
+order by visitors desc, country
+limit $limit

@@ -1,0 +1,20 @@
+-- title: Errors
+-- description: Errors that shoppers met, the most frequent first.
+-- column message text: The error's message.
+-- column error_type text: Its class.
+-- column errors integer: How often.
+-- column visitors integer: Different visitors that met it.
+-- column last_seen timestamp: When it was last seen, in UTC.
+with
+-- include came, matching
+select
+    message,
+    error_type,
+    count(*) as errors,
+    count(distinct visitor) as visitors,
+    max(timestamp) as last_seen
+from matching
+where event_type = 'error'
+group by message, error_type
+order by errors desc, last_seen desc
+limit $limit

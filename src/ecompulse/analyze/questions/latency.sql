@@ -1,0 +1,27 @@
+-- title: Latency
+-- description: How long the shop's own API calls took, over time, and the share of them that failed.
+-- column time timestamp: Start of the bucket, in UTC.
+-- column requests integer: API calls.
+-- column p50 number: Half of the calls were at most this long, in milliseconds; null without calls.
+-- column p95 number: 95 of 100 calls were at most this long, in milliseconds.
+-- column p99 number: 99 of 100 calls were at most this long, in milliseconds.
+-- column error_rate rate: Share of the calls answered with status 500 or above; null without calls.
+with
+-- include buckets, came, matching
+, calls as (
+    select timestamp, duration_ms, status_code
+    from matching
+    where event_type = 'api_call'
+)
+select
+    b.time,
+    count(c.timestamp) as requests,
+    percentile_cont(0.5) within group (order by c.duration_ms) as p50,
+    percentile_cont(0.95) within group (order by c.duration_ms) as p95,
+    percentile_cont(0.99) within group (order by c.duration_ms) as p99,
+    (count(*) filter (where c.status_code >= 500))::double / nullif(count(c.timestamp), 0) as error_rate
+from buckets b
+left join calls c on c.timestamp >= b.time and c.timestamp < b.until
+group by b.time
+order by b.time
+limit $limit

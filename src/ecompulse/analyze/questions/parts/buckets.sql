@@ -1,0 +1,3 @@
+buckets as (
+    select unnest($starts::timestamptz[]) as time, unnest($ends::timestamptz[]) as until
+)

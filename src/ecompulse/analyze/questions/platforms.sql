@@ -1,0 +1,24 @@
+-- title: Platforms
+-- description: What people use: the sender's platform and the source of the event.
+-- column platform text: web, ios, android, …; null when the sender did not say.
+-- column source text: web, mobile, server or synthetic.
+-- column visitors integer: Different visitors.
+-- column sessions integer: Different sessions.
+-- column orders integer: Purchases.
+-- column revenue decimal: Sum of the orders' totals, in `currency`.
+-- column currency text: The reporting currency.
+-- column conversion_rate rate: Share of the visitors that bought.
+with
+-- include came, matching
+select
+    platform, source,
+    count(distinct visitor) as visitors,
+    count(distinct session_id) as sessions,
+    count(*) filter (where event_type = 'purchase') as orders,
+    coalesce(sum(revenue) filter (where event_type = 'purchase'), 0)::decimal(38, 4) as revenue,
+    $currency as currency,
+    (count(distinct visitor) filter (where event_type = 'purchase'))::double / nullif(count(distinct visitor), 0) as conversion_rate
+from matching
+group by platform, source
+order by visitors desc, platform, source
+limit $limit

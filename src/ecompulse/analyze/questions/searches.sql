@@ -1,0 +1,18 @@
+-- title: Searches
+-- description: What people search for in the shop, and how often nothing was found.
+-- column query text: What was searched for, in lower case.
+-- column searches integer: How often.
+-- column visitors integer: Different visitors that searched for it.
+-- column without_results integer: How often nothing was found.
+with
+-- include came, matching
+select
+    lower(trim(query)) as query,
+    count(*) as searches,
+    count(distinct visitor) as visitors,
+    count(*) filter (where results_count = 0) as without_results
+from matching
+where event_type = 'search' and query is not null
+group by 1
+order by searches desc, 1
+limit $limit

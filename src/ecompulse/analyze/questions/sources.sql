@@ -1,0 +1,33 @@
+-- title: Sources
+-- description: Where sessions came from, and what came of them. Events count where their session came from.
+-- column traffic_source text: Where from: a site, a campaign's source; null when it is not known.
+-- column channel text: What kind of source: search, social, email, …
+-- column visitors integer: Different visitors.
+-- column sessions integer: Different sessions.
+-- column orders integer: Purchases.
+-- column revenue decimal: Sum of the orders' totals, in `currency`.
+-- column currency text: The reporting currency.
+-- column conversion_rate rate: Share of the visitors that bought.
+with
+-- include came, matching
+, attributed as (
+    select
+        coalesce(c.traffic_source, m.traffic_source) as traffic_source,
+        coalesce(c.channel, m.channel) as channel,
+        m.visitor, m.session_id, m.event_type, m.revenue
+    from matching m
+    left join came c on c.site = m.site and c.session_id = m.session_id
+)
+select
+    traffic_source,
+    channel,
+    count(distinct visitor) as visitors,
+    count(distinct session_id) as sessions,
+    count(*) filter (where event_type = 'purchase') as orders,
+    coalesce(sum(revenue) filter (where event_type = 'purchase'), 0)::decimal(38, 4) as revenue,
+    $currency as currency,
+    (count(distinct visitor) filter (where event_type = 'purchase'))::double / nullif(count(distinct visitor), 0) as conversion_rate
+from attributed
+group by traffic_source, channel
+order by visitors desc, traffic_source, channel
+limit $limit

@@ -1,0 +1,40 @@
+-- title: Timeline
+-- description: The five figures of the overview, over time. Money is in the reporting currency.
+-- column time timestamp: Start of the bucket, in UTC.
+-- column events integer: Events in the bucket.
+-- column visitors integer: Different visitors that did anything.
+-- column sessions integer: Different sessions that did anything.
+-- column orders integer: Purchases.
+-- column revenue decimal: Sum of the orders' totals, in `currency`.
+-- column average_order_value decimal: Revenue by orders; null without orders.
+-- column conversion_rate rate: Share of the visitors that bought; null without visitors.
+-- column currency text: The reporting currency.
+with
+-- include buckets, came, matching
+, figures as (
+    select
+        b.time,
+        count(*) as events,
+        count(distinct m.visitor) as visitors,
+        count(distinct m.session_id) as sessions,
+        count(*) filter (where m.event_type = 'purchase') as orders,
+        sum(m.revenue) filter (where m.event_type = 'purchase') as revenue,
+        count(distinct m.visitor) filter (where m.event_type = 'purchase') as buyers
+    from matching m
+    join buckets b on m.timestamp >= b.time and m.timestamp < b.until
+    group by b.time
+)
+select
+    b.time,
+    coalesce(f.events, 0) as events,
+    coalesce(f.visitors, 0) as visitors,
+    coalesce(f.sessions, 0) as sessions,
+    coalesce(f.orders, 0) as orders,
+    coalesce(f.revenue, 0)::decimal(38, 4) as revenue,
+    round(f.revenue / nullif(f.orders, 0), 2)::decimal(18, 2) as average_order_value,
+    f.buyers::double / nullif(f.visitors, 0) as conversion_rate,
+    $currency as currency
+from buckets b
+left join figures f on f.time = b.time
+order by b.time
+limit $limit

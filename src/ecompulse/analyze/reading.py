@@ -1,0 +1,32 @@
+"""What this room needs of a store: a consistent picture to ask, how complete it is, and what became of every event."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Any, Protocol
+
+from ecompulse.store import Snapshot
+
+
+class Readable(Protocol):
+    """A store that can be asked. Every method may be called from any thread."""
+
+    def snapshot(self, timeout_seconds: float) -> AbstractContextManager[Snapshot]:
+        """A picture whose queries are interrupted when the time is up."""
+        ...
+
+    def as_of(self) -> datetime:
+        """The event time up to which answers are complete."""
+        ...
+
+    def lag_seconds(self) -> float:
+        """How far behind the log the store is."""
+        ...
+
+    def ledger(self, by: str | None = None) -> dict[str, Any]:
+        """What became of every event received: `received, stored, duplicates, dead_letters, in_flight, balanced, as_of`.
+
+        With `by` (site, dialect, key or type): `{"items": [{<by>: name, "stored": n, "duplicates": n, "dead_letters": n}]}`.
+        """
+        ...

@@ -1,0 +1,150 @@
+"""Users' own SQL: what may be run, and with which limits.
+
+The store's instance itself can neither reach files nor the network. What is refused here would still tell of the machine, keep state, or
+wait: only our relations, and functions that compute. The statement is judged as DuckDB parsed it, never as text.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import duckdb
+import msgspec
+
+from ecompulse.analyze.ask import TIMEOUT_SECONDS, Answer, answer
+from ecompulse.analyze.parameters import ROWS_MAX
+from ecompulse.analyze.reading import Readable
+from ecompulse.analyze.wrong import Refused
+
+SQL_MAX: Final = 50_000
+"""Characters; a longer statement is generated, and its parsing alone would hold a worker."""
+DEPTH_MAX: Final = 200
+"""Nesting of the parsed statement."""
+
+RELATIONS: Final = (
+    "events",
+    "order_items",
+    "minute_totals",
+    "session_parts",
+    "sessions",
+    "identities",
+    "visitors",
+    "dead_letters",
+    "ledger",
+)
+TABLE_FUNCTIONS: Final = frozenset(
+    {"range", "generate_series", "unnest", "json_each", "json_tree", "repeat", "histogram", "histogram_values", "summary"}
+)
+_SPECIAL: Final = frozenset({"tables"})
+_REFUSED: Final = frozenset(
+    """
+    getenv current_setting getvariable setvariable nextval currval setval setseed write_log parse_duckdb_log_message sleep_ms stats query
+    query_table current_query current_query_id current_connection_id current_transaction_id txid_current current_database current_catalog
+    current_user session_user user version get_block_size in_search_path json_serialize_plan json_serialize_sql json_deserialize_sql json_execute_serialized_sql
+    """.split()  # noqa: SIM905 — thirty quoted names would be harder to read
+)
+"""Functions that tell of the machine or the session, keep state, wait, or run SQL that nobody has judged."""
+_REFUSED_BEGINNINGS: Final = ("__", "pg_", "has_", "inet_", "duckdb_", "pragma_", "read_", "json_copy_", "vector_type", "icu_")
+_ALLOWED_ANYWAY: Final = frozenset({"pg_typeof", "has_any", "__between", "__cast", "__postfix", "icu_sort_key"})
+_PARSER: Final = duckdb.connect(":memory:", config={"threads": 1, "enable_external_access": "false"})
+_PARSER_LOCK: Final = threading.Lock()
+
+
+def query(
+    store: Readable, sql: str, parameters: Mapping[str, Any], *, rows_max: int = ROWS_MAX, timeout_seconds: float = TIMEOUT_SECONDS
+) -> tuple[Answer, bool]:
+    """The answer to a user's statement, at most `rows_max` rows, and whether there were more.
+
+    Raises `Refused`, `ecompulse.store.QueryError`, and `ecompulse.store.QueryTimeout`.
+    """
+    text = admitted(sql, parameters)
+    found = answer(store, f"select * from (\n{text}\n) limit {rows_max + 1}", parameters, timeout_seconds)
+    if found.table.num_rows <= rows_max:
+        return found, False
+    return Answer(found.as_of, found.lag_seconds, found.table.slice(0, rows_max)), True
+
+
+def admitted(sql: str, parameters: Mapping[str, Any]) -> str:
+    """The statement, without what surrounds it, if it may be run with these parameters. Raises `Refused`."""
+    if len(sql) > SQL_MAX:
+        raise Refused(f"The statement is longer than {SQL_MAX:,} characters.")
+    try:
+        statements = duckdb.extract_statements(sql)
+    except duckdb.Error as error:
+        raise Refused(str(error)) from None
+    if len(statements) != 1:
+        raise Refused("Send one statement." if statements else "The statement is empty; an example is: select count(*) from events")
+    statement = statements[0]
+    if statement.type == duckdb.StatementType.MULTI:
+        raise Refused("PIVOT needs its values here: pivot … on column in ('a', 'b') using …")
+    if statement.type != duckdb.StatementType.SELECT:
+        raise Refused(f"Only reading is possible here: SELECT, DESCRIBE, SUMMARIZE or SHOW TABLES, not {statement.type.name}.")
+    named = {str(name) for name in statement.named_parameters}
+    if missing := sorted(named - parameters.keys()):
+        raise Refused(f"The statement uses ${missing[0]}, which 'parameters' does not hold.")
+    if excess := sorted(parameters.keys() - named):
+        raise Refused(f"'parameters' holds '{excess[0]}', which the statement does not use: write ${excess[0]} in it.")
+    text = statement.query.strip().rstrip(";")
+    _judge(_parsed(text))
+    return text
+
+
+def _parsed(sql: str) -> Any:
+    with _PARSER_LOCK:
+        told = _PARSER.execute("select json_serialize_sql($sql)", {"sql": sql}).fetchone()
+    tree = msgspec.json.decode(told[0]) if told else {"error": True}
+    if tree["error"]:
+        raise Refused(str(tree.get("error_message", "The statement cannot be read.")))
+    return tree["statements"]
+
+
+def _judge(tree: Any) -> None:
+    for node, named in _nodes(tree, frozenset(), 0):
+        kind = node.get("type")
+        if kind == "BASE_TABLE":
+            _judge_table(node, named)
+        elif kind == "TABLE_FUNCTION":
+            _judge_function(node.get("function", {}), table=True)
+        elif kind == "SHOW_REF" and node.get("query") is None and str(node.get("table_name")).strip('"').lower() not in _SPECIAL:
+            raise Refused("Of SHOW, only SHOW TABLES is possible here.")
+        elif node.get("class") in ("FUNCTION", "WINDOW") and "function_name" in node:
+            _judge_function(node, table=False)
+        elif kind in ("COLUMN_DATA", "DELIM_GET"):
+            raise Refused("The statement cannot be read.")
+
+
+def _judge_table(node: dict[str, Any], named: frozenset[str]) -> None:
+    table = str(node["table_name"])
+    if node.get("catalog_name") or node.get("schema_name") or (table.lower() not in RELATIONS and table.lower() not in named):
+        raise Refused(f"There is no table '{table[:80]}' here; there are {', '.join(RELATIONS)}.")
+
+
+def _judge_function(function: dict[str, Any], *, table: bool) -> None:
+    name = str(function.get("function_name", "")).lower()
+    refused = name not in TABLE_FUNCTIONS if table else name in _REFUSED or name.startswith(_REFUSED_BEGINNINGS)
+    if (refused and name not in _ALLOWED_ANYWAY) or function.get("catalog") or function.get("schema") not in ("", "main", None):
+        raise Refused(f"The function {name[:80]} cannot be used here.")
+
+
+def _declared(node: dict[str, Any]) -> Iterator[str]:
+    ctes = node.get("cte_map")
+    if isinstance(ctes, dict):
+        yield from (str(entry.get("key", "")).lower() for entry in ctes.get("map", ()))
+    if node.get("type") == "RECURSIVE_CTE_NODE":
+        yield str(node.get("cte_name", "")).lower()
+
+
+def _nodes(tree: Any, named: frozenset[str], depth: int) -> Iterator[tuple[dict[str, Any], frozenset[str]]]:
+    """Every node of a parsed statement, with the names that WITH has declared around it."""
+    if depth > DEPTH_MAX * 3:  # an expression is about three levels of the serialized tree
+        raise Refused("The statement is nested too deeply.")
+    if isinstance(tree, dict):
+        inner = named.union(_declared(tree))
+        yield tree, inner
+        for value in tree.values():
+            yield from _nodes(value, inner, depth + 1)
+    elif isinstance(tree, list):
+        for value in tree:
+            yield from _nodes(value, named, depth + 1)

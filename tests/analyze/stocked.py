@@ -1,0 +1,86 @@
+"""A real embedded store with the events that a test wants, without a log before it."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from ecompulse.contract.columns import STORED
+from ecompulse.store import Addition, LedgerKey, Snapshot
+from ecompulse.store.duckdb import DuckDBStore
+
+DAY = datetime(2026, 3, 10, tzinfo=UTC)
+
+
+def event(event_type: str, when: datetime, user: str | None = "u", **columns: Any) -> dict[str, Any]:
+    """A row of `events`: what is not given is usual, or null."""
+    usual = {
+        "event_id": uuid.uuid4().bytes, "event_type": event_type, "timestamp": when, "received_at": when, "device_timestamp": when, "user_id": user,
+        "site": "default", "dialect": "canonical", "filled": 0, "fingerprint": 1, "log_partition": 0, "log_offset": 0, "is_bot": False,
+        "session_id": f"s-{user}", "source": "web", "platform": "web", "country": "DE",
+    }  # fmt: skip
+    return {**dict.fromkeys(STORED.names), **usual, **columns}
+
+
+def purchase(when: datetime, user: str, *lines: tuple[str, int, str], currency: str = "EUR", **columns: Any) -> dict[str, Any]:
+    """A purchase of lines of (product, quantity, price), in euros unless said otherwise; only euros are converted."""
+    items = [
+        {"product_id": p, "product_name": f"Name of {p}", "product_category": None, "quantity": q, "price": Decimal(price), "extra": None}
+        for p, q, price in lines
+    ]
+    total = sum((q * Decimal(price) for _, q, price in lines), Decimal(0))
+    converted = {"revenue": total, "rate": Decimal(1)} if currency == "EUR" else {}
+    return event("purchase", when, user, order_id=uuid.uuid4().hex, currency=currency, total=total, items=items, **converted, **columns)
+
+
+class Stocked:
+    """The store, with the ledger that the engine adds to it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store = DuckDBStore(folder)
+        self.counts: Counter[str] = Counter()
+        self.offset = 0
+        self.snapshots = 0
+
+    def add(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Store these rows of `events`; they are in the tail until `flush`."""
+        batch = pa.RecordBatch.from_pylist(list(rows), STORED)
+        self.offset += len(batch)
+        self.counts["stored"] += len(batch)
+        ledger = {
+            LedgerKey("default", "canonical", "", str(kind), "stored"): n for kind, n in Counter(batch["event_type"].to_pylist()).items()
+        }
+        self.store.add(Addition(batch, [], ledger, {0: self.offset}))
+
+    def flush(self) -> None:
+        """Write the tail into the database."""
+        if self.store.freeze():
+            self.store.flush([], {})
+
+    @contextmanager
+    def snapshot(self, timeout_seconds: float) -> Iterator[Snapshot]:
+        self.snapshots += 1
+        with self.store.snapshot(timeout_seconds) as picture:
+            yield picture
+
+    def as_of(self) -> datetime:
+        return self.store.as_of()
+
+    def lag_seconds(self) -> float:
+        return self.store.lag_seconds()
+
+    def ledger(self, by: str | None = None) -> dict[str, Any]:
+        if by:
+            return {"items": [{by: "default", "stored": self.counts["stored"], "duplicates": 0, "dead_letters": 0}]}
+        return {
+            "received": self.offset, "stored": self.counts["stored"], "duplicates": 0, "dead_letters": 0, "in_flight": 0, "balanced": True,
+            "as_of": self.as_of(),
+        }  # fmt: skip
