@@ -291,7 +291,8 @@ def _letters(rows: pa.RecordBatch, reason: str, field: str) -> list[PlacedLetter
 
 def _plain(rows: pa.RecordBatch) -> list[dict[str, Any]]:
     received = rows.column("received_at").cast(pa.int64())
-    return rows.select(["log_partition", "log_offset", *_BY]).append_column("received_us", received).to_pylist()
+    plain: list[dict[str, Any]] = rows.select(["log_partition", "log_offset", *_BY]).append_column("received_us", received).to_pylist()
+    return plain
 
 
 def _damaged(error: DamagedEntry) -> Addition:

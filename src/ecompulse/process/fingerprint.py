@@ -34,6 +34,5 @@ def fingerprints(batch: pa.RecordBatch) -> Fingerprints:
             filled = pc.not_equal(pc.bit_wise_and(batch.column("filled"), np.uint8(FILLED_TIME)), np.uint8(0))
             column = pc.if_else(filled, pa.scalar(None, column.type), column)
         columns[name] = column
-    frame = pl.from_arrow(pa.table(columns))
-    hashes = frame.hash_rows(SEED).to_numpy()
+    hashes = pl.DataFrame(pa.table(columns)).hash_rows(SEED).to_numpy()
     return np.where(hashes == 0, np.uint64(1), hashes)

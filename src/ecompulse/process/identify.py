@@ -35,7 +35,8 @@ class Run:
 
     def __init__(self, hi: Words, lo: Words, fingerprint: Words, path: Path | None = None) -> None:
         self.hi, self.lo, self.fingerprint, self.path = hi, lo, fingerprint, path
-        self.least, self.greatest = (hi[0], hi[-1]) if len(hi) else (np.uint64(1), np.uint64(0))
+        self.least: np.uint64 = hi[0] if len(hi) else np.uint64(1)
+        self.greatest: np.uint64 = hi[-1] if len(hi) else np.uint64(0)
 
     def __len__(self) -> int:
         return len(self.hi)

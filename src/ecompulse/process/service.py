@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import AbstractContextManager
+from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -13,9 +15,10 @@ from ecompulse.log.sqlite import SqliteReader, retain
 from ecompulse.process.engine import Engine, Limits, Watch
 from ecompulse.process.fingerprint import SCHEME
 from ecompulse.process.identify import Ids
+from ecompulse.process.ledger import grouped, totals
 from ecompulse.process.step import Context, Steps
 from ecompulse.store.duckdb import DuckDBStore
-from ecompulse.store.duckdb.database import Options
+from ecompulse.store.duckdb.database import DuckDBSnapshot, Options
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +59,7 @@ class Processing:
             steps.restore(saved)
         self.engine = Engine(self.reader, self.store, self.ids, steps, config.context, config.limits, watch)
         self.warnings: list[str] = []
+        self._looker, self._looking = SqliteReader(config.data / "log"), threading.Lock()
         self._ended = threading.Event()
         self._threads = [
             threading.Thread(target=self.engine.run, name="engine", daemon=True),
@@ -66,6 +70,29 @@ class Processing:
         """Begin to process."""
         for thread in self._threads:
             thread.start()
+
+    # ---- what is asked of it: see `ecompulse.analyze.reading.Readable` --------------------------------------------------
+
+    def snapshot(self, timeout_seconds: float = 30.0) -> AbstractContextManager[DuckDBSnapshot]:
+        """A consistent picture of the store."""
+        return self.store.snapshot(timeout_seconds)
+
+    def as_of(self) -> datetime:
+        """The time up to which everything received can be asked for."""
+        return self.store.as_of()
+
+    def lag_seconds(self) -> float:
+        """How long ago that was."""
+        return self.store.lag_seconds()
+
+    def ledger(self, by: str | None = None) -> dict[str, Any]:
+        """What became of every event: in all, or by site, dialect, key or type."""
+        with self.store.snapshot() as snapshot:
+            return totals(snapshot, self._ends(), self.as_of()) if by is None else grouped(snapshot, by)
+
+    def _ends(self) -> dict[int, int]:
+        with self._looking:
+            return self._looker.end()
 
     @property
     def alive(self) -> bool:

@@ -11,7 +11,7 @@ import ua_parser
 
 from ecompulse.contract.columns import STORED
 from ecompulse.process.step import Context
-from ecompulse.process.steps.columns import look_up, put, take
+from ecompulse.process.steps.columns import code, merge, put, spread, take
 
 CACHED_AGENTS: Final = 8_192
 """About 8 MB. A busy shop sees a few thousand user agents a day; reading one that is not cached takes about 25 µs."""
@@ -64,4 +64,4 @@ def _device_type(text: str, os: str | None) -> str:
 
 def read_agents(batch: pa.RecordBatch, context: Context) -> pa.RecordBatch:  # noqa: ARG001  a step's signature
     """Fill `browser`, `os` and `device_type` from `user_agent`."""
-    return put(batch, _FIELDS, look_up([take(batch, "user_agent")], read_agent, [field.type for field in _FIELDS]))
+    return put(batch, _FIELDS, spread(merge(code(take(batch, "user_agent")), read_agent), [field.type for field in _FIELDS]))

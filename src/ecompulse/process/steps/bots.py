@@ -12,7 +12,7 @@ from crawlerdetect import CrawlerDetect
 from ecompulse.contract.columns import STORED
 from ecompulse.process.step import Context
 from ecompulse.process.steps.agent import CACHED_AGENTS, READ_CHARACTERS, read_agent
-from ecompulse.process.steps.columns import look_up, put, take
+from ecompulse.process.steps.columns import code, join, merge, put, spread, take
 
 _IS_BOT: Final = STORED.field("is_bot")
 _DEVICE_TYPE: Final = STORED.field("device_type")
@@ -33,6 +33,7 @@ def is_bot(user_agent: str | None, source: str | None) -> bool:
 
 def mark_bots(batch: pa.RecordBatch, context: Context) -> pa.RecordBatch:  # noqa: ARG001  a step's signature
     """Fill `is_bot`; the `device_type` of a robot is `bot`."""
-    [marks] = look_up([take(batch, "user_agent"), take(batch, "source")], lambda *values: (is_bot(*values),), [_IS_BOT.type])
+    senders = merge(join([code(take(batch, "user_agent")), code(take(batch, "source"))]), lambda sender: (is_bot(*sender),))
+    [marks] = spread(senders, [_IS_BOT.type])
     kinds = pc.if_else(marks, pa.scalar("bot"), take(batch, "device_type"))
     return put(batch, [_IS_BOT, _DEVICE_TYPE], [marks, kinds])

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from ecompulse.contract.columns import FILLED_TIME, STORED, TIME
 from ecompulse.process.step import Context
-from ecompulse.process.steps.columns import Codes, distinct, put, take
+from ecompulse.process.steps.columns import Codes, code, join, put, take
 
 SECOND_US: Final = 1_000_000
 DAY_US: Final = 86_400 * SECOND_US
@@ -167,8 +167,8 @@ def _sessions(batch: pa.RecordBatch, rows: Codes, received: Micros) -> tuple[lis
     if session.null_count:
         day = pc.cast(pa.array(received[rows] // DAY_US), pa.string())
         session = pc.coalesce(session, pc.binary_join_element_wise("", "day", day, _SEPARATOR))
-    tuples, codes = distinct([site, device, session])
-    return [_keys(*names) for names in tuples], codes
+    names, codes = join([code(site), code(device), code(session)])
+    return [_keys(*name) for name in names], codes
 
 
 @lru_cache(maxsize=_CACHED_KEYS)

@@ -54,4 +54,4 @@ def locate(batch: pa.RecordBatch, context: Context) -> pa.RecordBatch:
     database = context.geo_database
     if database is None:
         return put(batch, [_FIELD], [pa.nulls(batch.num_rows, _FIELD.type)])
-    return put(batch, [_FIELD], look_up([take(batch, "ip_address")], lambda address: (country_of(address, database),), [_FIELD.type]))
+    return put(batch, [_FIELD], [look_up(take(batch, "ip_address"), lambda address: country_of(address, database), _FIELD.type)])

@@ -51,7 +51,7 @@ def _with_site_currency(batch: pa.RecordBatch, context: Context) -> pa.Array:
     wanted = pc.and_(pc.is_null(currency), priced)
     if not pc.any(wanted).as_py():
         return currency
-    [of_site] = look_up([take(batch, "site")], lambda site: (context.site_currencies.get(site, context.default_currency),), [pa.string()])
+    of_site = look_up(take(batch, "site"), lambda site: context.site_currencies.get(site, context.default_currency), pa.string())
     return pc.if_else(wanted, of_site, currency)
 
 

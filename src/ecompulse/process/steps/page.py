@@ -17,9 +17,9 @@ _FIELD: Final = STORED.field("page_path")
 
 def name_page(batch: pa.RecordBatch, context: Context) -> pa.RecordBatch:  # noqa: ARG001  a step's signature
     """Fill `page_path` from `page_url` (no host, query, fragment or last slash), else from `screen_name`."""
-    [path] = look_up([take(batch, "page_url")], _path, [_FIELD.type])
+    path = look_up(take(batch, "page_url"), _path, _FIELD.type)
     return put(batch, [_FIELD], [pc.coalesce(path, take(batch, "screen_name"))])
 
 
-def _path(page_url: str | None) -> tuple[str | None]:
-    return (None if page_url is None else read_address(page_url).path,)
+def _path(page_url: str | None) -> str | None:
+    return None if page_url is None else read_address(page_url).path

@@ -38,10 +38,10 @@ class Options(Struct, frozen=True):
 
 
 class DuckDBSnapshot:
-    """One consistent picture; see `ecompulse.store.Snapshot`."""
+    """One consistent picture; see `ecompulse.store.Snapshot`. `positions` is where the log was in it."""
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, timeout_seconds: float) -> None:
-        self._cursor, self._timeout_seconds = cursor, timeout_seconds
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, timeout_seconds: float, positions: Mapping[int, int]) -> None:
+        self._cursor, self._timeout_seconds, self.positions = cursor, timeout_seconds, positions
 
     def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> pa.Table:
         """See `ecompulse.store.Snapshot.query`. Parameters that the statement does not use are passed over."""
@@ -58,7 +58,7 @@ class DuckDBSnapshot:
         timer.start()
         try:
             relation = self._cursor.sql(sql, params=given) if given else self._cursor.sql(sql)
-            return relation.to_arrow_table() if relation is not None else pa.table({})
+            return relation.to_arrow_table()
         except duckdb.InterruptException:
             raise QueryTimeout(f"it ran longer than {self._timeout_seconds:g} s and was ended: ask for a shorter range or fewer rows") from None
         except duckdb.Error as error:
@@ -228,7 +228,8 @@ class DuckDBStore:
                         cursor.execute(view)
                 cursor.begin()
                 cursor.execute('select "offset" from positions limit 1').fetchall()
-            yield DuckDBSnapshot(cursor, timeout_seconds)
+                positions = dict(self._positions)
+            yield DuckDBSnapshot(cursor, timeout_seconds, positions)
         finally:
             if cursor is not None:
                 self._give_back(cursor)
