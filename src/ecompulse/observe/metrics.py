@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Generic, Literal, TypeVar
+from typing import Final, Literal
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
 import ecompulse
 
 Kind = Literal["counter", "gauge", "histogram"]
-Series = TypeVar("Series", Counter, Gauge, Histogram)
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 # From well under a small request to the longest time-out; p99 promises (10 ms, 100 ms, 2 s) lie on edges, so that they can be read off exactly.
 SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
-# Powers of ten by halves up to the largest round of the engine.
-EVENTS: Final = (1.0, 5.0, 10.0, 50.0, 100.0, 500.0, 1_000.0, 5_000.0, 10_000.0, 50_000.0)
+
+disable_created_metrics()  # a second series for each, that nothing here asks for
 
 REGISTRY: Final = CollectorRegistry(auto_describe=True)
 """Ours alone, so that a library's own metrics do not appear beside those that are documented."""
@@ -25,97 +25,103 @@ ProcessCollector(registry=REGISTRY)  # memory, descriptors, CPU, start time: Lin
 
 
 @dataclass(frozen=True, slots=True)
-class Metric(Generic[Series]):
+class Metric:
     """One declared metric.
 
     Attributes:
         role: the process whose /metrics shows it: collect, process, or both.
-        name: as Prometheus sees it, its unit last.
+        name: as Prometheus shows it, its unit last; a counter's ends with _total.
         kind: counter, gauge or histogram.
-        help: one sentence for an operator.
         unit: seconds, bytes, events, …
+        help: one sentence for an operator.
         labels: their names; each has few values (never a user, a session or an address).
-        series: what code counts with, a prometheus_client object.
     """
 
     role: str
     name: str
     kind: Kind
-    help: str
     unit: str
+    help: str
     labels: tuple[str, ...]
-    series: Series
 
 
-DECLARED: list[Metric[Counter] | Metric[Gauge] | Metric[Histogram]] = []
-"""All metrics in the order of an event's way."""
+DECLARED: list[Metric] = []
+"""All metrics, in the order of an event's way."""
 
 
-def counter(role: str, name: str, unit: str, help: str, *labels: str) -> Counter:  # noqa: A002 — the word of the field
-    """Declare what only grows; its name ends with _total."""
-    series = Counter(name, help, labels, registry=REGISTRY)
-    DECLARED.append(Metric(role, name, "counter", help, unit, labels, series))
-    return series
+def declare(role: str, name: str, kind: Kind, unit: str, help: str, *labels: str) -> Metric:  # noqa: A002 — the word of the field
+    """Declare a metric whose figures are kept elsewhere and read when Prometheus asks; see the *_family functions."""
+    DECLARED.append(Metric(role, name, kind, unit, help, labels))
+    return DECLARED[-1]
+
+
+def counter(role: str, name: str, unit: str, help: str, *labels: str) -> Counter:  # noqa: A002
+    """Declare what only grows, and count it here."""
+    return Counter(declare(role, name, "counter", unit, help, *labels).name, help, labels, registry=REGISTRY)
 
 
 def gauge(role: str, name: str, unit: str, help: str, *labels: str) -> Gauge:  # noqa: A002
-    """Declare what rises and falls."""
-    series = Gauge(name, help, labels, registry=REGISTRY)
-    DECLARED.append(Metric(role, name, "gauge", help, unit, labels, series))
-    return series
+    """Declare what rises and falls, and keep it here (`set_function` reads it when Prometheus asks)."""
+    return Gauge(declare(role, name, "gauge", unit, help, *labels).name, help, labels, registry=REGISTRY)
 
 
-def histogram(role: str, name: str, unit: str, help: str, *labels: str, buckets: tuple[float, ...] = SECONDS) -> Histogram:  # noqa: A002
-    """Declare what is distributed."""
-    series = Histogram(name, help, labels, registry=REGISTRY, buckets=buckets)
-    DECLARED.append(Metric(role, name, "histogram", help, unit, labels, series))
-    return series
+def histogram(role: str, name: str, unit: str, help: str, *labels: str) -> Histogram:  # noqa: A002
+    """Declare a distribution of seconds, and keep it here."""
+    return Histogram(declare(role, name, "histogram", unit, help, *labels).name, help, labels, registry=REGISTRY, buckets=SECONDS)
+
+
+def counter_family(metric: Metric) -> CounterMetricFamily:
+    """An empty family of a declared counter, for a collector that reads figures kept elsewhere."""
+    return CounterMetricFamily(metric.name, metric.help, labels=metric.labels)
+
+
+def gauge_family(metric: Metric) -> GaugeMetricFamily:
+    """The same for a gauge."""
+    return GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
+
+
+def histogram_family(metric: Metric) -> HistogramMetricFamily:
+    """The same for a histogram."""
+    return HistogramMetricFamily(metric.name, metric.help, labels=metric.labels)
 
 
 def text() -> bytes:
-    """All metrics of this process in Prometheus' text format."""
+    """All metrics of this process that are kept here, in Prometheus' text format."""
     return generate_latest(REGISTRY)
 
 
 BUILD = gauge("both", "ecompulse_build_info", "1", "Always 1; the version is its label.", "version")
 BUILD.labels(ecompulse.__version__).set(1)
 
-# collect: the door
-REQUESTS = counter("collect", "ecompulse_collect_requests_total", "requests", "Requests that the collector answered, by route and status.", "route", "status")
-REQUEST_SECONDS = histogram("collect", "ecompulse_collect_request_seconds", "seconds", "From the last byte of a request to its answer, the fsync included.")
-RECEIVED = counter(
-    "collect",
-    "ecompulse_collect_events_total",
-    "events",
-    "Events received, by dialect and outcome (accepted, duplicate within what is remembered, rejected).",
-    "dialect",
-    "outcome",
+# collect: the door; its figures are plain integers on the hot path, read when Prometheus asks
+COLLECT_REQUESTS = declare("collect", "ecompulse_collect_requests_total", "counter", "requests", "Requests answered by the collector, by status.", "status")
+COLLECT_EVENTS = declare("collect", "ecompulse_collect_events_total", "counter", "events", "Events received and durably written, by outcome.", "outcome")
+COLLECT_COMMIT_SECONDS = declare(
+    "collect", "ecompulse_collect_commit_seconds", "histogram", "seconds", "Time from taking a group to its durable append, in seconds."
 )
-BODY_BYTES = counter("collect", "ecompulse_collect_body_bytes_total", "bytes", "Bytes of request bodies as they came, before decompression.")
-CONNECTIONS = gauge("collect", "ecompulse_collect_connections", "connections", "Connections that are open now.")
-WAITING = gauge("collect", "ecompulse_collect_waiting_events", "events", "Events that wait for their group's fsync.")
+COLLECT_FAILURES = declare(
+    "collect", "ecompulse_collect_append_failures_total", "counter", "groups", "Groups that the log did not take; their senders were told 503."
+)
+COLLECT_CONNECTIONS = declare("collect", "ecompulse_collect_connections", "gauge", "connections", "Connections open now.")
+COLLECT_WAITING_EVENTS = declare("collect", "ecompulse_collect_waiting_events", "gauge", "events", "Events that wait for their group's commit.")
+COLLECT_WAITING_BYTES = declare("collect", "ecompulse_collect_waiting_bytes", "gauge", "bytes", "Bytes of bodies that wait for their group's commit.")
+COLLECT_READY = declare("collect", "ecompulse_collect_ready", "gauge", "1", "1 while events can be taken, else 0.")
 
-# log: the durable log
-APPEND_SECONDS = histogram("collect", "ecompulse_log_append_seconds", "seconds", "One append to the log, durable when it ends: a group of requests.")
-APPEND_EVENTS = histogram("collect", "ecompulse_log_append_events", "events", "Events in one append.", buckets=EVENTS)
-APPEND_FAILURES = counter("collect", "ecompulse_log_append_failures_total", "appends", "Appends that failed: their requests were answered 503.")
-LOG_BYTES = gauge("process", "ecompulse_log_bytes", "bytes", "Size of the log on disk.")
+# log: the durable log, as processing sees it
 LOG_END = gauge("process", "ecompulse_log_end_offset", "events", "Events ever received, by partition of the log.", "partition")
+LOG_BYTES = gauge("process", "ecompulse_log_bytes", "bytes", "Size of the log on disk.")
 
 # process: log to rows
 POSITION = gauge("process", "ecompulse_process_position_offset", "events", "Events accounted for by the store, by partition of the log.", "partition")
-LAG_SECONDS = gauge("process", "ecompulse_process_lag_seconds", "seconds", "How old the oldest received event is that cannot be queried yet.")
-PROCESSED = counter("process", "ecompulse_process_events_total", "events", "Events processed, by outcome (stored, duplicate, dead_letter).", "outcome")
+LAG_SECONDS = gauge("process", "ecompulse_process_lag_seconds", "seconds", "How far the store is behind what was received; 0 when it has everything.")
+PROCESSED = counter("process", "ecompulse_process_events_total", "events", "Events that went through the engine.")
 ROUND_SECONDS = histogram("process", "ecompulse_process_round_seconds", "seconds", "One round of the engine: read, steps, identify, add.")
-ROUND_EVENTS = histogram("process", "ecompulse_process_round_events", "events", "Events in one round of the engine.", buckets=EVENTS)
-FAILURES = counter("process", "ecompulse_process_failures_total", "rounds", "Rounds that failed and were tried again: the store or the log was away.")
 
 # store: where rows rest
 TAIL_ROWS = gauge("process", "ecompulse_store_tail_rows", "rows", "Rows in memory that are not yet in the database; the log has them.")
-FLUSH_SECONDS = histogram("process", "ecompulse_store_flush_seconds", "seconds", "One write of the tail to the database.")
-STORE_BYTES = gauge("process", "ecompulse_store_bytes", "bytes", "Size of the database on disk.")
+STORE_BYTES = gauge("process", "ecompulse_store_bytes", "bytes", "Size of the store on disk.")
 
 # serve: dashboard and API
-API_REQUESTS = counter("process", "ecompulse_serve_requests_total", "requests", "Requests that API and dashboard answered, by route and status.", "route", "status")
-API_SECONDS = histogram("process", "ecompulse_serve_request_seconds", "seconds", "From a request to the end of its answer, by route.", "route")
-LIVE_STREAMS = gauge("process", "ecompulse_serve_live_streams", "streams", "Open live streams (dashboards that are being looked at).")
+API_REQUESTS = counter("process", "ecompulse_serve_requests_total", "requests", "Requests that API and dashboard answered, by status.", "status")
+API_SECONDS = histogram("process", "ecompulse_serve_request_seconds", "seconds", "From a request to the start of its answer.")
+LIVE_STREAMS = gauge("process", "ecompulse_serve_live_streams", "streams", "Open live streams: dashboards that are being looked at.")

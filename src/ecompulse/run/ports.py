@@ -14,19 +14,20 @@ from ecompulse.run.values import Address
 PATIENCE_SECONDS = 1.0
 
 
-def must_be_free(address: Address, variable: str, patience_seconds: float = PATIENCE_SECONDS) -> None:
+def must_be_free(address: Address, variable: str, patience_seconds: float = PATIENCE_SECONDS, *, shared: bool = False) -> None:
     """Refuse an address that cannot be bound.
 
     Args:
         address: where a role is about to listen.
         variable: the setting that says so, named in the error.
         patience_seconds: how long a taken port may take to become free.
+        shared: whether another collector may listen there too, each taking its part of the connections.
 
     Raises:
         Refused: naming the port, and who has it where that can be told.
     """
     give_up_at = time.monotonic() + patience_seconds
-    while error := _bind_error(address):
+    while error := _bind_error(address, shared=shared):
         if error.errno != errno.EADDRINUSE:
             raise Refused(f"{variable} is {address}, which cannot be bound: {error.strerror}.", _remedy(address, variable))
         if time.monotonic() > give_up_at:
@@ -38,13 +39,15 @@ def _remedy(address: Address, variable: str) -> str:
     return f"Stop that program, or choose another port: {variable}={Address(address.host, (address.port + 10) % 65536)}"
 
 
-def _bind_error(address: Address) -> OSError | None:
+def _bind_error(address: Address, *, shared: bool) -> OSError | None:
     try:
         found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, kind, protocol, _, where = found[0]
         with socket.socket(family, kind, protocol) as probe:
-            # As the roles bind: an old connection in TIME_WAIT is no obstacle. Without SO_REUSEPORT, so that another collector is.
+            # As the roles bind: an old connection in TIME_WAIT is no obstacle. Another collector is one, unless the port is to be shared.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if shared:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             probe.bind(where)
     except OSError as error:
         return error

@@ -42,22 +42,30 @@ class Read:
     given: tuple[Given, ...]
 
     def environment(self) -> dict[str, str]:
-        """What a child process must find in its environment to read the same settings: all that came from flags."""
-        return {g.declared.variable: g.text for g in self.given if g.source == "flag"}
+        """What a child process must find in its environment to read the same settings: all that came from the command line."""
+        return {g.declared.variable: g.text for g in self.given if g.source in ("flag", "command")}
 
 
-def read(flags: Mapping[str, str] | None = None, environment: Mapping[str, str] | None = None, folder: Path | None = None) -> Read:
+def read(
+    flags: Mapping[str, str] | None = None,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+    defaults: Mapping[str, str] | None = None,
+) -> Read:
     """Read and check all settings.
 
     Args:
         flags: values by setting name, as given on the command line.
         environment: by default that of this process.
         folder: where ecompulse.toml is looked for; by default the working folder.
+        defaults: what a command has as defaults instead of the declared ones.
 
     Raises:
         Refused: naming the setting, its source, what is wrong, and the nearest known name of an unknown one.
     """
     chosen = {d.name: Given(d, d.default, "default") for d in DECLARED}
+    for name, value in (defaults or {}).items():
+        chosen[name] = Given(BY_NAME[name], value, "command")
     for name, value in _from_file((folder or Path.cwd()) / FILE).items():
         chosen[name] = Given(BY_NAME[name], value, FILE)
     for name, value in _from_environment(os.environ if environment is None else environment).items():

@@ -1,0 +1,158 @@
+"""The command line: which commands there are, how errors are said, and the exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cyclopts import App, Group
+from rich.console import Console
+from rich.text import Text
+
+import ecompulse
+from ecompulse.run.errors import NOT_SO, Refused
+
+EPILOGUE = "Exit status: 0, 1 (it is not so, or it failed), 2 (used wrongly). --debug shows the traceback of an error."
+INTERRUPTED = 130  # 128 + SIGINT, as shells say it
+
+RUNNING, STORED, SETTING_UP = Group("Running", sort_key=1), Group("What is stored", sort_key=2), Group("Setting up", sort_key=3)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command.
+
+    Attributes:
+        name: as typed; two words when it is one of a family, such as keys create.
+        target: its function, under ecompulse.run.commands; imported when the command is called.
+        group: under which heading --help lists it.
+        summary: one line for that list.
+        examples: command lines that work.
+    """
+
+    name: str
+    target: str
+    group: Group
+    summary: str
+    examples: tuple[str, ...]
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command(
+        "run",
+        "roles:run",
+        RUNNING,
+        "Run everything: collector, processing, store, dashboard.",
+        ("ecompulse run --demo", "ecompulse run --data /var/lib/ecompulse --collectors 2"),
+    ),
+    Command("collect", "roles:collect", RUNNING, "Run a collector alone: HTTP in, durable log out.", ("ecompulse collect --partition 0",)),
+    Command(
+        "process",
+        "roles:process",
+        RUNNING,
+        "Run processing alone: the log to rows, with dashboard and API.",
+        ("ecompulse process --serve 127.0.0.1:8081",),
+    ),
+    Command(
+        "serve",
+        "roles:serve",
+        RUNNING,
+        "Run dashboard and API alone, on a store that is a server.",
+        ("ecompulse serve --store postgresql://shop@db.internal/ecompulse",),
+    ),
+    Command(
+        "simulate",
+        "simulate:simulate",
+        RUNNING,
+        "Send a synthetic shop's events, and write down what is true of them.",
+        (
+            "ecompulse simulate --seed 7 --events 100000 --rate max --to http://127.0.0.1:8080 --truth truth.json",
+            "ecompulse simulate --mix service --rate 10 --to -",
+        ),
+    ),
+    Command(
+        "settings",
+        "setting_up:settings",
+        SETTING_UP,
+        "Show every setting, its value and where that came from.",
+        ("ecompulse settings", "ecompulse settings --json"),
+    ),
+    Command("doctor", "setting_up:doctor", SETTING_UP, "Look for what is wrong with this machine and data folder.", ("ecompulse doctor",)),
+    Command("keys create", "keys:create", SETTING_UP, "Make a key for a site, and show it this once.", ("ecompulse keys create my-shop --role write",)),
+    Command("keys list", "keys:show", SETTING_UP, "List the keys; never the keys themselves.", ("ecompulse keys list",)),
+    Command("keys revoke", "keys:revoke", SETTING_UP, "Take a key back; collectors notice within a second.", ("ecompulse keys revoke 3f9a1c20",)),
+)
+
+FAMILIES = {
+    "keys": (SETTING_UP, "Keys: who may send events for which site, and who may read."),
+}
+
+
+def application() -> App:
+    """All commands. Each is imported when it is called, so that --help and the supervisor load none of the heavy rooms."""
+    app = App(
+        name="ecompulse",
+        help="Real-time commerce analytics in one command.\n\nStart with: ecompulse run --demo",
+        help_format="plaintext",
+        help_epilogue=EPILOGUE,
+        version=ecompulse.__version__,
+        error_formatter=lambda error: said(str(error).strip()),
+        error_console=Console(stderr=True, soft_wrap=True, highlight=False),
+    )
+    families = {name: App(name=name, group=group, help=says, help_format="plaintext") for name, (group, says) in FAMILIES.items()}
+    for family in families.values():
+        app.command(family)
+    for command in COMMANDS:
+        family_name, _, name = command.name.rpartition(" ")
+        parent = families[family_name] if family_name else app
+        examples = "".join(f"\n    {example}" for example in command.examples)
+        parent.command(
+            f"ecompulse.run.commands.{command.target}",
+            name=name,
+            help=command.summary,
+            help_epilogue=f"Example:{examples}\n\n{EPILOGUE}",
+            **({} if family_name else {"group": command.group}),
+        )
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command and end with its exit status."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    if debug:
+        given.remove("--debug")
+    sys.exit(_status(given, debug=debug))
+
+
+def _status(arguments: list[str], *, debug: bool) -> int:
+    try:
+        status = application()(arguments, result_action="return_value")
+    except Refused as refused:
+        if debug:
+            raise
+        _complain(said(refused.what, refused.remedy))
+        return refused.status
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # whoever read our output has seen enough; Python must not complain at its exit that the rest cannot be written
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:  # noqa: BLE001 — the outermost frame: a person gets a sentence, --debug gets the rest
+        if debug:
+            raise
+        _complain(said(f"{type(error).__name__}: {error}", "This is a defect in ecompulse, please report it; --debug shows where."))
+        return NOT_SO
+    return status if isinstance(status, int) else 0
+
+
+def said(what: str, remedy: str = "") -> Text:
+    """An error as it is shown: what and where, then what to do."""
+    return Text.assemble(("ecompulse: ", "bold red"), what, f"\n           {remedy}" if remedy else "")
+
+
+def _complain(error: Text) -> None:
+    """Print an error; its lines are not broken, so that a path or command in it can be copied."""
+    Console(stderr=True, soft_wrap=True, highlight=False).print(error)

@@ -1,0 +1,1 @@
+"""The commands, one module a subject; each imports the rooms it needs when it is run."""

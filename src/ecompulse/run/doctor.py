@@ -1,0 +1,193 @@
+"""`ecompulse doctor`: what is wrong with this machine and data folder, and what to do about it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import shutil
+import sqlite3
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from ecompulse.run import lock, ports, values
+from ecompulse.run.errors import Refused
+from ecompulse.run.exposure import must_have_keys_where_open
+from ecompulse.run.settings import Settings
+from ecompulse.run.values import Address
+
+PROBLEM = "problem"
+State = Literal["fine", "warning", "problem"]
+
+OLDEST_PYTHON = (3, 11)
+DISK_PROBLEM_BYTES = 1_000_000_000  # a flush of DuckDB and the roll of a log file want room together
+DISK_WARNING_BYTES = 10_000_000_000
+CLOCK_SKEW_SECONDS = 5.0
+"""More than a file system's or a log's own imprecision; events a day ahead are refused, so the clock matters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check saw, and what to do about it unless all is fine."""
+
+    check: str
+    state: State
+    seen: str
+    remedy: str = ""
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Run all checks; none changes anything."""
+    checks: tuple[Callable[[Settings], Iterator[Finding]], ...] = (_python, _packages, _folder, _disk, _clock, _ports, _keys, _log, _store)
+    return [finding for check in checks for finding in check(settings)]
+
+
+def _python(_: Settings) -> Iterator[Finding]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    if sys.version_info < OLDEST_PYTHON:
+        yield Finding("Python", PROBLEM, version, "Install Python 3.11 or later and make the environment anew.")
+    else:
+        yield Finding("Python", "fine", f"{version} on {sys.platform}")
+
+
+def _packages(_: Settings) -> Iterator[Finding]:
+    versions = []
+    for requirement in importlib.metadata.requires("ecompulse") or []:
+        name = requirement.split(";")[0].split(">")[0].split("=")[0].split("[")[0].strip()
+        if "extra ==" in requirement:
+            continue
+        try:
+            versions.append(f"{name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            yield Finding("Packages", PROBLEM, f"{name} is not installed.", f"Install it: pip install '{requirement}'")
+    yield Finding("Packages", "fine", ", ".join(versions))
+
+
+def _folder(settings: Settings) -> Iterator[Finding]:
+    existing = _existing(settings.data)
+    if not os.access(existing, os.W_OK | os.X_OK):
+        yield Finding("Data folder", PROBLEM, f"{existing} cannot be written by this user.", "Give it to this user, or name another one with ECOMPULSE_DATA.")
+    elif not settings.data.exists():
+        yield Finding("Data folder", "fine", f"{settings.data} does not exist yet; a run makes it.")
+    else:
+        owner = lock.owner(settings.data, "run")
+        yield Finding("Data folder", "fine", f"{settings.data}, " + (f"in use by process {owner}" if owner else "not in use"))
+
+
+def _disk(settings: Settings) -> Iterator[Finding]:
+    usage = shutil.disk_usage(_existing(settings.data))
+    seen = f"{values.say_bytes(usage.free)} free of {values.say_bytes(usage.total)}"
+    remedy = "Free some room, or lower ECOMPULSE_LOG_KEEP_BYTES and ECOMPULSE_LOG_KEEP_TIME; a full disk makes the collector answer 503."
+    if usage.free < DISK_PROBLEM_BYTES:
+        yield Finding("Disk", PROBLEM, seen, remedy)
+    elif usage.free < DISK_WARNING_BYTES:
+        yield Finding("Disk", "warning", seen, remedy)
+    else:
+        yield Finding("Disk", "fine", seen)
+
+
+def _clock(settings: Settings) -> Iterator[Finding]:
+    """The wall clock against the newest file that a run wrote: time servers may be out of reach, but time does not run backwards."""
+    now = time.time()
+    newest = max((_written_at(path) for path in settings.data.glob("log/*/*")), default=0.0)
+    seen = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    if newest > now + CLOCK_SKEW_SECONDS:
+        yield Finding(
+            "Clock",
+            PROBLEM,
+            f"{seen}, but the log was last written {newest - now:,.0f} s later than that: the clock has been set back, or was wrong then.",
+            "Let the machine keep its time (timedatectl set-ntp true); events more than a day ahead of the clock are refused.",
+        )
+    elif now < datetime(2025, 1, 1, tzinfo=UTC).timestamp():
+        yield Finding("Clock", PROBLEM, f"{seen}, which is before this program was written.", "Set the clock (timedatectl set-ntp true).")
+    else:
+        yield Finding("Clock", "fine", seen)
+
+
+def _ports(settings: Settings) -> Iterator[Finding]:
+    ours = lock.owner(settings.data, "run")
+    for name, variable, address in (
+        ("Collector's port", "ECOMPULSE_COLLECT", settings.collect),
+        ("Dashboard's port", "ECOMPULSE_SERVE", settings.serve),
+    ):
+        yield _port(name, variable, address, ours)
+
+
+def _port(name: str, variable: str, address: Address, ours: int | None) -> Finding:
+    try:
+        ports.must_be_free(address, variable, patience_seconds=0.0)
+    except Refused as refused:
+        if ours:
+            return Finding(name, "fine", f"{address}, in use while the run of process {ours} is up")
+        return Finding(name, PROBLEM, refused.what, refused.remedy)
+    return Finding(name, "fine", f"{address} is free")
+
+
+def _keys(settings: Settings) -> Iterator[Finding]:
+    try:
+        must_have_keys_where_open(settings)
+    except Refused as refused:
+        yield Finding("Keys", PROBLEM, refused.what, refused.remedy)
+        return
+    both = settings.collect.loopback and settings.serve.loopback
+    yield Finding("Keys", "fine", "not asked for: both ports are bound to loopback" if both else "asked for, and there are some")
+
+
+def _log(settings: Settings) -> Iterator[Finding]:
+    """SQLite's own look at each file of the log; its newest files are enough, older ones were looked at when they were closed."""
+    newest = [sorted(partition.glob("*.sqlite"))[-1:] for partition in sorted(settings.data.glob("log/*")) if partition.is_dir()]
+    paths = [path for found in newest for path in found]
+    for path in paths:
+        if (wrong := _quick_check(path)) is not None:
+            remedy = "Stop the run, keep a copy of the folder, then `ecompulse verify`: the store has what it had already read."
+            yield Finding("Log", PROBLEM, f"{path} is damaged: {wrong}", remedy)
+            return
+    yield Finding("Log", "fine", f"{len(paths)} partition{'' if len(paths) == 1 else 's'}, newest file of each is sound" if paths else "nothing in it yet")
+
+
+def _quick_check(path: Path) -> str | None:
+    try:
+        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=2)
+        try:
+            answer = connection.execute("pragma quick_check(1)").fetchone()[0]
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        return str(error)
+    return None if answer == "ok" else str(answer)
+
+
+def _store(settings: Settings) -> Iterator[Finding]:
+    """The embedded store opened for reading, unless a run has it: then its readiness says more."""
+    path = settings.data / "store" / "events.duckdb"
+    if not settings.store.startswith("duckdb:") or not path.exists():
+        yield Finding("Store", "fine", "nothing in it yet" if settings.store.startswith("duckdb:") else "is a server of its own")
+        return
+    if lock.owner(settings.data, "process"):
+        yield Finding("Store", "fine", f"{values.say_bytes(path.stat().st_size)}, open in a running process")
+        return
+    import duckdb
+
+    try:
+        with duckdb.connect(str(path), read_only=True) as connection:
+            rows = connection.execute("select count(*) from duckdb_tables()").fetchone()
+    except duckdb.Error as error:
+        remedy = "Move the folder `store` away and `ecompulse replay`: the store is built again from the log, as far back as that is kept."
+        yield Finding("Store", PROBLEM, f"{path} cannot be opened: {error}", remedy)
+        return
+    yield Finding("Store", "fine", f"{values.say_bytes(path.stat().st_size)}, {rows[0] if rows else 0} tables")
+
+
+def _existing(path: Path) -> Path:
+    return next(p for p in (path, *path.parents) if p.exists())
+
+
+def _written_at(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:  # retention has just deleted it
+        return 0.0
