@@ -13,7 +13,9 @@ import structlog
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 # What may identify a person. A program log is kept and copied without the care that events get, so these never reach it.
-PERSONAL = frozenset({"user_id", "anonymous_id", "session_id", "ip_address", "user_agent", "email", "page_url", "referrer", "body", "query"})
+PERSONAL = frozenset(
+    {"user_id", "anonymous_id", "session_id", "ip_address", "user_agent", "email", "page_url", "referrer", "body", "query"}
+)
 
 
 def configure(level: str = "info", form: str = "auto", role: str = "") -> None:

@@ -17,7 +17,7 @@ CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 # From well under a small request to the longest time-out; p99 promises (10 ms, 100 ms, 2 s) lie on edges, so that they can be read off exactly.
 SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 
-disable_created_metrics()  # a second series for each, that nothing here asks for
+disable_created_metrics()  # type: ignore[no-untyped-call]  # it has no types; it leaves out a second series for each, that nobody asks for
 
 REGISTRY: Final = CollectorRegistry(auto_describe=True)
 """Ours alone, so that a library's own metrics do not appear beside those that are documented."""
@@ -94,17 +94,29 @@ BUILD = gauge("both", "ecompulse_build_info", "1", "Always 1; the version is its
 BUILD.labels(ecompulse.__version__).set(1)
 
 # collect: the door; its figures are plain integers on the hot path, read when Prometheus asks
-COLLECT_REQUESTS = declare("collect", "ecompulse_collect_requests_total", "counter", "requests", "Requests answered by the collector, by status.", "status")
-COLLECT_EVENTS = declare("collect", "ecompulse_collect_events_total", "counter", "events", "Events received and durably written, by outcome.", "outcome")
+COLLECT_REQUESTS = declare(
+    "collect", "ecompulse_collect_requests_total", "counter", "requests", "Requests answered by the collector, by status.", "status"
+)
+COLLECT_EVENTS = declare(
+    "collect", "ecompulse_collect_events_total", "counter", "events", "Events received and durably written, by outcome.", "outcome"
+)
 COLLECT_COMMIT_SECONDS = declare(
     "collect", "ecompulse_collect_commit_seconds", "histogram", "seconds", "Time from taking a group to its durable append, in seconds."
 )
 COLLECT_FAILURES = declare(
-    "collect", "ecompulse_collect_append_failures_total", "counter", "groups", "Groups that the log did not take; their senders were told 503."
+    "collect",
+    "ecompulse_collect_append_failures_total",
+    "counter",
+    "groups",
+    "Groups that the log did not take; their senders were told 503.",
 )
 COLLECT_CONNECTIONS = declare("collect", "ecompulse_collect_connections", "gauge", "connections", "Connections open now.")
-COLLECT_WAITING_EVENTS = declare("collect", "ecompulse_collect_waiting_events", "gauge", "events", "Events that wait for their group's commit.")
-COLLECT_WAITING_BYTES = declare("collect", "ecompulse_collect_waiting_bytes", "gauge", "bytes", "Bytes of bodies that wait for their group's commit.")
+COLLECT_WAITING_EVENTS = declare(
+    "collect", "ecompulse_collect_waiting_events", "gauge", "events", "Events that wait for their group's commit."
+)
+COLLECT_WAITING_BYTES = declare(
+    "collect", "ecompulse_collect_waiting_bytes", "gauge", "bytes", "Bytes of bodies that wait for their group's commit."
+)
 COLLECT_READY = declare("collect", "ecompulse_collect_ready", "gauge", "1", "1 while events can be taken, else 0.")
 
 # log: the durable log, as processing sees it
@@ -112,8 +124,12 @@ LOG_END = gauge("process", "ecompulse_log_end_offset", "events", "Events ever re
 LOG_BYTES = gauge("process", "ecompulse_log_bytes", "bytes", "Size of the log on disk.")
 
 # process: log to rows
-POSITION = gauge("process", "ecompulse_process_position_offset", "events", "Events accounted for by the store, by partition of the log.", "partition")
-LAG_SECONDS = gauge("process", "ecompulse_process_lag_seconds", "seconds", "How far the store is behind what was received; 0 when it has everything.")
+POSITION = gauge(
+    "process", "ecompulse_process_position_offset", "events", "Events accounted for by the store, by partition of the log.", "partition"
+)
+LAG_SECONDS = gauge(
+    "process", "ecompulse_process_lag_seconds", "seconds", "How far the store is behind what was received; 0 when it has everything."
+)
 PROCESSED = counter("process", "ecompulse_process_events_total", "events", "Events that went through the engine.")
 ROUND_SECONDS = histogram("process", "ecompulse_process_round_seconds", "seconds", "One round of the engine: read, steps, identify, add.")
 
@@ -122,6 +138,8 @@ TAIL_ROWS = gauge("process", "ecompulse_store_tail_rows", "rows", "Rows in memor
 STORE_BYTES = gauge("process", "ecompulse_store_bytes", "bytes", "Size of the store on disk.")
 
 # serve: dashboard and API
-API_REQUESTS = counter("process", "ecompulse_serve_requests_total", "requests", "Requests that API and dashboard answered, by status.", "status")
+API_REQUESTS = counter(
+    "process", "ecompulse_serve_requests_total", "requests", "Requests that API and dashboard answered, by status.", "status"
+)
 API_SECONDS = histogram("process", "ecompulse_serve_request_seconds", "seconds", "From a request to the start of its answer.")
 LIVE_STREAMS = gauge("process", "ecompulse_serve_live_streams", "streams", "Open live streams: dashboards that are being looked at.")

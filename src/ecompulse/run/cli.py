@@ -80,9 +80,17 @@ COMMANDS: tuple[Command, ...] = (
         ("ecompulse settings", "ecompulse settings --json"),
     ),
     Command("doctor", "setting_up:doctor", SETTING_UP, "Look for what is wrong with this machine and data folder.", ("ecompulse doctor",)),
-    Command("keys create", "keys:create", SETTING_UP, "Make a key for a site, and show it this once.", ("ecompulse keys create my-shop --role write",)),
+    Command(
+        "keys create",
+        "keys:create",
+        SETTING_UP,
+        "Make a key for a site, and show it this once.",
+        ("ecompulse keys create my-shop --role write",),
+    ),
     Command("keys list", "keys:show", SETTING_UP, "List the keys; never the keys themselves.", ("ecompulse keys list",)),
-    Command("keys revoke", "keys:revoke", SETTING_UP, "Take a key back; collectors notice within a second.", ("ecompulse keys revoke 3f9a1c20",)),
+    Command(
+        "keys revoke", "keys:revoke", SETTING_UP, "Take a key back; collectors notice within a second.", ("ecompulse keys revoke 3f9a1c20",)
+    ),
 )
 
 FAMILIES = {
@@ -113,7 +121,7 @@ def application() -> App:
             name=name,
             help=command.summary,
             help_epilogue=f"Example:{examples}\n\n{EPILOGUE}",
-            **({} if family_name else {"group": command.group}),
+            group=None if family_name else command.group,
         )
     return app
 

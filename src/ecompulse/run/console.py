@@ -194,5 +194,3 @@ def _ask(address: Address, path: str) -> dict[str, Any] | None:
                 return found if isinstance(found, dict) else {}
             return {}
     return None
-
-

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from ecompulse.run import lock, ports, values
 from ecompulse.run.errors import Refused
@@ -20,8 +20,8 @@ from ecompulse.run.exposure import must_have_keys_where_open
 from ecompulse.run.settings import Settings
 from ecompulse.run.values import Address
 
-PROBLEM = "problem"
 State = Literal["fine", "warning", "problem"]
+PROBLEM: Final = "problem"
 
 OLDEST_PYTHON = (3, 11)
 DISK_PROBLEM_BYTES = 1_000_000_000  # a flush of DuckDB and the roll of a log file want room together
@@ -70,7 +70,12 @@ def _packages(_: Settings) -> Iterator[Finding]:
 def _folder(settings: Settings) -> Iterator[Finding]:
     existing = _existing(settings.data)
     if not os.access(existing, os.W_OK | os.X_OK):
-        yield Finding("Data folder", PROBLEM, f"{existing} cannot be written by this user.", "Give it to this user, or name another one with ECOMPULSE_DATA.")
+        yield Finding(
+            "Data folder",
+            PROBLEM,
+            f"{existing} cannot be written by this user.",
+            "Give it to this user, or name another one with ECOMPULSE_DATA.",
+        )
     elif not settings.data.exists():
         yield Finding("Data folder", "fine", f"{settings.data} does not exist yet; a run makes it.")
     else:
@@ -146,7 +151,11 @@ def _log(settings: Settings) -> Iterator[Finding]:
             remedy = "Stop the run, keep a copy of the folder, then `ecompulse verify`: the store has what it had already read."
             yield Finding("Log", PROBLEM, f"{path} is damaged: {wrong}", remedy)
             return
-    yield Finding("Log", "fine", f"{len(paths)} partition{'' if len(paths) == 1 else 's'}, newest file of each is sound" if paths else "nothing in it yet")
+    yield Finding(
+        "Log",
+        "fine",
+        f"{len(paths)} partition{'' if len(paths) == 1 else 's'}, newest file of each is sound" if paths else "nothing in it yet",
+    )
 
 
 def _quick_check(path: Path) -> str | None:

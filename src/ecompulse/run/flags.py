@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 else:
     SettingFlags = make_dataclass(
         "SettingFlags",
-        [(d.name, Annotated[str, Parameter(name=d.flag, help=f"{d.help} [default: {d.default or 'none'}]", show_default=False)], "") for d in DECLARED],
+        [
+            (d.name, Annotated[str, Parameter(name=d.flag, help=f"{d.help} [default: {d.default or 'none'}]", show_default=False)], "")
+            for d in DECLARED
+        ],
         frozen=True,
         namespace={"__module__": __name__},  # cyclopts takes classes of the module types, where this one would be, for plain values
     )

@@ -18,9 +18,14 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise Refused(f"The data folder {folder} cannot be made: {error.strerror}.", "Name another one: --data FOLDER or ECOMPULSE_DATA.") from None
+        raise Refused(
+            f"The data folder {folder} cannot be made: {error.strerror}.", "Name another one: --data FOLDER or ECOMPULSE_DATA."
+        ) from None
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise Refused(f"The data folder {folder} cannot be written by this user.", f"Give it to this user (chown {os.getuid()} {folder}) or name another one.")
+        raise Refused(
+            f"The data folder {folder} cannot be written by this user.",
+            f"Give it to this user (chown {os.getuid()} {folder}) or name another one.",
+        )
 
 
 def take(folder: Path, name: str, who: str) -> int:

@@ -56,9 +56,13 @@ def must_be_usable(url: str, known: dict[str, Scheme], variable: str) -> None:
     found = known[scheme]
     if not _written(found):
         usable = {name: s for name, s in known.items() if _written(s)}
-        raise Refused(f"{variable} has the scheme {scheme}:, which this version cannot speak yet.", f"It can speak {_listed(usable) or 'none'}.")
+        raise Refused(
+            f"{variable} has the scheme {scheme}:, which this version cannot speak yet.", f"It can speak {_listed(usable) or 'none'}."
+        )
     if importlib.util.find_spec(found.needs) is None:
-        raise Refused(f"{variable} has the scheme {scheme}:, whose extra is not installed.", f"Install it: pip install 'ecompulse[{found.extra}]'")
+        raise Refused(
+            f"{variable} has the scheme {scheme}:, whose extra is not installed.", f"Install it: pip install 'ecompulse[{found.extra}]'"
+        )
 
 
 def _written(scheme: Scheme) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ecompulse.run import values
 from ecompulse.run.values import Address
@@ -44,14 +44,18 @@ class Settings:
     site_currency: str = setting("EUR", values.currency, "Currency of a price that came without one.")
     rates: Path | None = setting("", values.optional_file, "File of exchange rates to the reporting currency (CSV: currency,rate).")
     geo: Path | None = setting("", values.optional_file, "MaxMind database (.mmdb) that tells the country of an address.")
-    ip_addresses: str = setting(
-        "truncated", values.choice("truncated", "full", "none"), "How much of an IP address is kept: truncated to /24 or /48, full, or none."
+    ip_addresses: Literal["truncated", "full", "none"] = setting(
+        "truncated",
+        values.choice("truncated", "full", "none"),
+        "How much of an IP address is kept: truncated to /24 or /48, full, or none.",
     )
 
     # Limits
     body_max: int = setting("10MB", values.size(1_000, 1_000_000_000), "Largest request body, after decompression.")
     log_keep_time: float = setting("7d", values.duration(60, 3650 * 86400), "How long the log keeps events that every store has.")
-    log_keep_bytes: int = setting("20GB", values.size(64_000_000, 10**15), "Size at which the collector answers 503 rather than fill the disk.")
+    log_keep_bytes: int = setting(
+        "20GB", values.size(64_000_000, 10**15), "Size at which the collector answers 503 rather than fill the disk."
+    )
     tail_rows: int = setting("122880", values.whole(1_000, 10_000_000), "Rows that wait in memory before they are written to the store.")
     tail_time: float = setting("2s", values.duration(0.05, 600), "How long rows wait in memory before they are written to the store.")
     query_time: float = setting("10s", values.duration(0.1, 3600), "How long a question or query may run.")

@@ -118,7 +118,9 @@ def _from_file(path: Path) -> dict[str, str]:
         raise Refused(f"{path} cannot be read: {error}.", 'It holds lines such as: collect = "127.0.0.1:8080"') from None
     for name in content:
         if name not in BY_NAME:
-            raise Refused(f"There is no setting {name} ({path}).", f"Did you mean {nearest(name, BY_NAME)}? `ecompulse settings` lists all.")
+            raise Refused(
+                f"There is no setting {name} ({path}).", f"Did you mean {nearest(name, BY_NAME)}? `ecompulse settings` lists all."
+            )
     return {name: _toml_text(path, name, value) for name, value in content.items()}
 
 

@@ -22,7 +22,9 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], empty:
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column, overflow="fold", justify="right" if all(isinstance(row[len(table.columns)], int | float) for row in rows) else "left")
+        table.add_column(
+            column, overflow="fold", justify="right" if all(isinstance(row[len(table.columns)], int | float) for row in rows) else "left"
+        )
     for row in rows:
         table.add_row(*("–" if cell in (None, "") else str(cell) for cell in row))
     if not console.is_terminal:

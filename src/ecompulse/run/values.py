@@ -98,7 +98,9 @@ def size(minimum_bytes: int, maximum_bytes: int) -> Callable[[str], int]:
         matched = _AMOUNT.fullmatch(value.strip())
         factor = _BYTES.get(matched[2].lower() or "b") if matched else None
         if not matched or factor is None or not minimum_bytes <= float(matched[1]) * factor <= maximum_bytes:
-            raise ValueError(f"wants a size with its unit, such as 500MB or 20GB, from {say_bytes(minimum_bytes)} to {say_bytes(maximum_bytes)}")
+            raise ValueError(
+                f"wants a size with its unit, such as 500MB or 20GB, from {say_bytes(minimum_bytes)} to {say_bytes(maximum_bytes)}"
+            )
         return int(float(matched[1]) * factor)
 
     return amount

@@ -10,7 +10,9 @@ from ecompulse.run.flags import NONE_GIVEN, Given, Json
 from ecompulse.run.tables import print_json, print_table
 
 
-def create(site: str, /, *, role: Literal["write", "read", "admin"] = "write", note: str = "", json: Json = False, settings: Given = NONE_GIVEN) -> int:
+def create(
+    site: str, /, *, role: Literal["write", "read", "admin"] = "write", note: str = "", json: Json = False, settings: Given = NONE_GIVEN
+) -> int:
     """Make a key for a site. It is shown this once; only its hash is kept.
 
     Args:
@@ -31,7 +33,9 @@ def create(site: str, /, *, role: Literal["write", "read", "admin"] = "write", n
     if json:
         print_json({"key": secret, "id": key.id, "site": key.site, "role": key.role, "created_at": key.created_at, "note": key.note})
     else:
-        print(f"{secret}\n\n  This is the {role} key {key.id} of {site}. It is not kept and cannot be shown again.\n  Show it as the header X-Api-Key.")
+        print(
+            f"{secret}\n\n  This is the {role} key {key.id} of {site}. It is not kept and cannot be shown again.\n  Show it as the header X-Api-Key."
+        )
     return 0
 
 
@@ -48,7 +52,9 @@ def show(*, json: Json = False, settings: Given = NONE_GIVEN) -> int:
         print_json([{"id": k.id, "site": k.site, "role": k.role, "created_at": k.created_at, "note": k.note} for k in found])
     else:
         rows = [(k.id, k.site, k.role, k.created_at, k.note) for k in found]
-        print_table(("id", "site", "role", "created", "note"), rows, f"No keys in {data}. Make one: ecompulse keys create my-shop --role write")
+        print_table(
+            ("id", "site", "role", "created", "note"), rows, f"No keys in {data}. Make one: ecompulse keys create my-shop --role write"
+        )
     return 0
 
 

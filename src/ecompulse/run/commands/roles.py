@@ -44,10 +44,11 @@ def collect(*, partition: int = 0, settings: Given = NONE_GIVEN, supervisor: Sup
         ports.must_be_free(found.collect, "ECOMPULSE_COLLECT", shared=True)
     lock.take(found.data, f"collect-{partition}", f"A collector of partition {partition}")
     from ecompulse.collect import service
+    from ecompulse.collect.config import Config
     from ecompulse.guard.keys import KeysUnreadable
     from ecompulse.log import LogError
 
-    config = service.Config(
+    config = Config(
         data=found.data,
         log=found.log,
         partition=partition,

@@ -14,7 +14,9 @@ def settings(*, json: Json = False, settings: Given = NONE_GIVEN) -> int:
     if json:
         print_json([{"setting": g.declared.variable, "value": g.shown, "source": g.source, "help": g.declared.help} for g in given])
     else:
-        print_table(("setting", "value", "source", "what it is"), [(g.declared.variable, g.shown, g.source, g.declared.help) for g in given], "")
+        print_table(
+            ("setting", "value", "source", "what it is"), [(g.declared.variable, g.shown, g.source, g.declared.help) for g in given], ""
+        )
     return 0
 
 
