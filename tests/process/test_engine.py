@@ -29,8 +29,16 @@ START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NOW_US = int((START + timedelta(days=2)).timestamp() * 1e6)
 
 
-def event(number: int, kind: str = "page_view", *, minute: float = 0, user: str | None = "u", anonymous: str | None = None, session: str | None = None,
-          **properties: Any) -> Event:  # fmt: skip
+def event(
+    number: int,
+    kind: str = "page_view",
+    *,
+    minute: float = 0,
+    user: str | None = "u",
+    anonymous: str | None = None,
+    session: str | None = None,
+    **properties: Any,
+) -> Event:
     usual: dict[str, dict[str, Any]] = {
         "page_view": {"page_url": f"https://shop.example/{number}"},
         "purchase": {"order_id": f"o-{number}", "currency": "EUR", "total": 4.5, "items": (Item("p", 3, 1.5),)},
@@ -92,7 +100,9 @@ def test_a_duplicate_is_counted_and_another_event_under_its_id_is_a_dead_letter(
         drain(opened)
         assert ledger(opened) == {"stored": 2, "duplicate": 2, "dead_letter": 1}
         [(field, reason, body)] = ask(opened, "select field, reason, body from dead_letters")
-        assert field == "event_id" and "used before" in reason and "other" in body
+        assert field == "event_id"
+        assert "used before" in reason
+        assert "other" in body
 
 
 def test_a_rejected_event_keeps_its_bytes_even_when_they_are_no_text(tmp_path: Path) -> None:
@@ -202,7 +212,14 @@ def test_a_session_without_an_id_ends_after_thirty_minutes_and_late_events_join_
 
 def test_an_anonymous_visitor_becomes_the_user_that_logs_in(tmp_path: Path) -> None:
     appender = SqliteAppender(tmp_path / "log")
-    appender.append(batch(event(1, user=None, anonymous="a", minute=0), event(2, "user_login", user="ann", anonymous="a", minute=5), event(3, user="ann", minute=9)), [])
+    appender.append(
+        batch(
+            event(1, user=None, anonymous="a", minute=0),
+            event(2, "user_login", user="ann", anonymous="a", minute=5),
+            event(3, user="ann", minute=9),
+        ),
+        [],
+    )
     with processing(tmp_path) as opened:
         drain(opened)
         assert ask(opened, "select visitor, events from sessions") == [("ann", 3)]
@@ -212,7 +229,8 @@ def test_an_anonymous_visitor_becomes_the_user_that_logs_in(tmp_path: Path) -> N
 
 TABLES = {
     "events": "select * exclude (log_offset, received_at, fingerprint) from events",
-    "minute_totals": "select * exclude (events, quantity, amount, revenue), sum(events), sum(quantity), sum(amount), sum(revenue) from minute_totals group by all",
+    "minute_totals": "select * exclude (events, quantity, amount, revenue), sum(events), sum(quantity), sum(amount), sum(revenue) "
+    "from minute_totals group by all",
     "order_items": "select * from order_items",
     "sessions": "select * from sessions",
     "visitors": "select * from visitors",
@@ -229,7 +247,14 @@ shoppers = st.tuples(
 @given(st.lists(shoppers, min_size=1, max_size=25), st.randoms(use_true_random=False))
 def test_batching_and_flushing_do_not_change_results(made: list[tuple[Any, ...]], chance: random.Random) -> None:
     events = [
-        event(n, kind, minute=minute, user=user if known or kind == "user_login" or anonymous is None else None, anonymous=anonymous, session=session)
+        event(
+            n,
+            kind,
+            minute=minute,
+            user=user if known or kind == "user_login" or anonymous is None else None,
+            anonymous=anonymous,
+            session=session,
+        )
         for n, (kind, minute, user, anonymous, session, known) in enumerate(made)
     ]
     events += chance.choices(events, k=3)
@@ -261,7 +286,8 @@ def test_the_engine_goes_on_by_itself_while_events_arrive(tmp_path: Path) -> Non
         appender.append(batch(*(event(10 * n + k) for k in range(10))), [])
     reader = SqliteReader(tmp_path / "log")
     while opened.store.positions() != reader.end():
-        assert opened.alive and opened.engine.trouble is None
+        assert opened.alive
+        assert opened.engine.trouble is None
     opened.stop()
     with processing(tmp_path) as again:
         assert again.store.durable_positions() == {0: 300}

@@ -15,7 +15,7 @@ from ecompulse.contract.rules import violations
 
 
 class Checked(Struct, frozen=True):
-    """`batch` (schema `LOGGED`) holds the events that are right, in their order; `rows[i]` is the index among the given events of its row i."""
+    """`batch` (schema `LOGGED`) holds the events that are right, in their order; its row i is the given event `rows[i]`."""
 
     batch: pa.RecordBatch
     rows: np.ndarray[Any, np.dtype[np.int64]]
@@ -27,7 +27,7 @@ def check(
     received_at_us: int,
     site: str | Sequence[str] = "default",
     dialect: str | Sequence[str] = "canonical",
-    sender_key: str | None | Sequence[str | None] = None,
+    sender_key: str | Sequence[str | None] | None = None,
 ) -> Checked:
     """Convert and check events; each of `site`, `dialect` and `sender_key` is one value for all or one for each."""
     columns = to_columns(events, received_at_us)
@@ -43,7 +43,7 @@ def check(
     return Checked(batch.take(pa.array(rows)), rows, wrong)
 
 
-def _of_all(value: str | None | Sequence[str | None], count: int) -> pa.Array:
+def _of_all(value: str | Sequence[str | None] | None, count: int) -> pa.Array:
     if value is None:
         return pa.nulls(count, pa.string())
     return pa.array([value] * count if isinstance(value, str) else value, pa.string())

@@ -80,7 +80,17 @@ ENRICHED: Final = pa.schema(
         pa.field("log_offset", pa.int64(), nullable=False),
         *(
             pa.field(name, pa.string())
-            for name in ("page_path", "referrer_host", "traffic_source", "traffic_medium", "channel", "campaign", "browser", "os", "device_type")
+            for name in (
+                "page_path",
+                "referrer_host",
+                "traffic_source",
+                "traffic_medium",
+                "channel",
+                "campaign",
+                "browser",
+                "os",
+                "device_type",
+            )
         ),
         pa.field("is_bot", pa.bool_(), nullable=False),
         pa.field("country", pa.string()),
@@ -309,7 +319,7 @@ def _money(field: str, values: Sequence[float | str | None], violations: list[Vi
             continue
         number = scaled_money(value)
         if number is None:
-            violations.append(Violation(row, field, "must be a decimal number such as 19.99 or \"19.99\""))
+            violations.append(Violation(row, field, 'must be a decimal number such as 19.99 or "19.99"'))
         else:
             scaled[row], present[row] = number, True
     return money_array(scaled, present)
@@ -351,7 +361,9 @@ def _items(events: list[Event], values: Sequence[Any], violations: list[Violatio
             for index, item in enumerate(items):
                 price = scaled_money(item.price)
                 if price is None:
-                    violations.append(Violation(row, f"properties.items.{index}.price", "must be a decimal number such as 19.99 or \"19.99\""))
+                    violations.append(
+                        Violation(row, f"properties.items.{index}.price", 'must be a decimal number such as 19.99 or "19.99"')
+                    )
                 small = abs(item.quantity) < 2**31
                 if not small:
                     violations.append(Violation(row, f"properties.items.{index}.quantity", "is out of range"))
@@ -373,6 +385,4 @@ def _items(events: list[Event], values: Sequence[Any], violations: list[Violatio
         ],
         fields=list(ITEM),
     )
-    return pa.ListArray.from_arrays(
-        pa.array(offsets, pa.int32()), lines, type=pa.list_(ITEM), mask=pa.array(~present)
-    )
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), lines, type=pa.list_(ITEM), mask=pa.array(~present))

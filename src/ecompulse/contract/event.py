@@ -83,7 +83,9 @@ class Event(Struct, forbid_unknown_fields=True, gc=False):
 
     event_type: Annotated[str, Meta(description="One of the contract's event types.", examples=["product_view"])]
     event_id: Annotated[str | None, Meta(description="UUID; filled with a UUIDv7 where missing.")] = None
-    timestamp: Annotated[str | None, Meta(description="When it happened: ISO 8601 with zone; filled with the time of receipt where missing.")] = None
+    timestamp: Annotated[
+        str | None, Meta(description="When it happened: ISO 8601 with zone; filled with the time of receipt where missing.")
+    ] = None
     user_id: Annotated[str | None, Meta(description="The known shopper.", examples=["user-1"])] = None
     anonymous_id: Annotated[str | None, Meta(description="The device or browser before (and beside) that.", examples=["anon-1"])] = None
     session_id: Annotated[str | None, Meta(description="The sender's session.", examples=["s-1"])] = None
@@ -109,30 +111,52 @@ PRODUCT: Final = ("product_name", "product_category", "price", "currency")
 
 EVENT_TYPES: Final[dict[str, EventType]] = {
     "page_view": EventType(
-        "A page or a screen was shown.", (("page_url", "screen_name"),), ("page_title",), {"page_url": "https://shop.example/", "page_title": "Home"}
+        "A page or a screen was shown.",
+        (("page_url", "screen_name"),),
+        ("page_title",),
+        {"page_url": "https://shop.example/", "page_title": "Home"},
     ),
     "product_view": EventType(
-        "A product was looked at.", (("product_id",),), PRODUCT,
+        "A product was looked at.",
+        (("product_id",),),
+        PRODUCT,
         {"product_id": "P-1042", "product_name": "Blue mug", "product_category": "kitchen", "price": 19.99, "currency": "EUR"},
     ),
     "add_to_cart": EventType(
-        "A product was put into the cart.", (("product_id",),), (*PRODUCT, "quantity", "cart_id"),
+        "A product was put into the cart.",
+        (("product_id",),),
+        (*PRODUCT, "quantity", "cart_id"),
         {"product_id": "P-1042", "quantity": 2, "price": 19.99, "currency": "EUR", "cart_id": "c-77"},
     ),
     "remove_from_cart": EventType(
-        "A product was taken out of the cart.", (("product_id",),), (*PRODUCT, "quantity", "cart_id"),
+        "A product was taken out of the cart.",
+        (("product_id",),),
+        (*PRODUCT, "quantity", "cart_id"),
         {"product_id": "P-1042", "quantity": 1, "cart_id": "c-77"},
     ),
     "purchase": EventType(
-        "An order was completed.", (("order_id",), ("currency",), ("total",), ("items",)), ("discount", "shipping", "tax", "coupon", "payment_method"),
-        {"order_id": "o-2001", "currency": "EUR", "total": 42.48, "shipping": 4.5, "discount": 2, "payment_method": "card",
-         "items": [{"product_id": "P-1042", "quantity": 2, "price": 19.99}]},
+        "An order was completed.",
+        (("order_id",), ("currency",), ("total",), ("items",)),
+        ("discount", "shipping", "tax", "coupon", "payment_method"),
+        {
+            "order_id": "o-2001",
+            "currency": "EUR",
+            "total": 42.48,
+            "shipping": 4.5,
+            "discount": 2,
+            "payment_method": "card",
+            "items": [{"product_id": "P-1042", "quantity": 2, "price": 19.99}],
+        },
     ),
     "search": EventType("The shop was searched.", (("query",),), ("results_count",), {"query": "red shoes", "results_count": 12}),
     "user_login": EventType("A shopper became known.", (("user_id",),), ("method",), {"method": "password"}),
-    "button_click": EventType("An element was clicked.", (("element_id",),), ("element_text",), {"element_id": "buy-now", "element_text": "Buy now"}),
+    "button_click": EventType(
+        "An element was clicked.", (("element_id",),), ("element_text",), {"element_id": "buy-now", "element_text": "Buy now"}
+    ),
     "api_call": EventType(
-        "A backend call was made.", (("endpoint",),), ("method", "status_code", "duration_ms"),
+        "A backend call was made.",
+        (("endpoint",),),
+        ("method", "status_code", "duration_ms"),
         {"endpoint": "/api/cart", "method": "GET", "status_code": 200, "duration_ms": 34.5},
     ),
     "error": EventType(
@@ -141,7 +165,17 @@ EVENT_TYPES: Final[dict[str, EventType]] = {
     "custom": EventType("Anything else, by a name of the shop's own.", (("name",),), (), {"name": "wishlist_shared", "friends": 3}),
 }
 
-EVERYWHERE: Final = ("page_url", "referrer", "user_agent", "ip_address", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
+EVERYWHERE: Final = (
+    "page_url",
+    "referrer",
+    "user_agent",
+    "ip_address",
+    "utm_source",
+    "utm_medium",
+    "utm_campaign",
+    "utm_term",
+    "utm_content",
+)
 """Properties that every event may carry."""
 
 ENVELOPE_FIELDS: Final = tuple(field.name for field in structs.fields(Event))

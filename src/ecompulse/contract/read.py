@@ -86,7 +86,7 @@ def read_events(body: bytes) -> Read:
     """
     start = body.lstrip()[:10]
     if not start:
-        raise Unreadable("the body is empty: send one event, an array of events, or {\"events\": […]}")
+        raise Unreadable('the body is empty: send one event, an array of events, or {"events": […]}')
     try:
         if b"\\u0000" not in body:
             if start.startswith(b"["):
@@ -180,7 +180,7 @@ def _split(body: bytes) -> tuple[list[bytes], str | None]:
         _anything.decode(body)
     except _MALFORMED as error:
         raise _unreadable(body, error) from None
-    raise Unreadable("byte 0: an event is a JSON object; send one, an array of them, or {\"events\": […]}")
+    raise Unreadable('byte 0: an event is a JSON object; send one, an array of them, or {"events": […]}')
 
 
 def _each(raws: list[bytes], sent_at: str | None) -> Read:

@@ -45,7 +45,7 @@ def _given(array: pa.Array) -> Mask:
 
 def _event_type(arrays: dict[str, pa.Array]) -> Found:
     known = pc.is_in(arrays["event_type"], _TYPES)
-    if not known.true_count == len(known):
+    if known.true_count != len(known):
         yield ~_flags(known), "event_type", "must be one of " + ", ".join(EVENT_TYPES)
 
 
@@ -66,12 +66,18 @@ def _who(arrays: dict[str, pa.Array]) -> Found:
 
 def _vocabularies(arrays: dict[str, pa.Array]) -> Found:
     for name, field, words in (
-        ("source", "source", _SOURCES), ("environment", "metadata.environment", _ENVIRONMENTS), ("currency", "properties.currency", _CURRENCIES),
+        ("source", "source", _SOURCES),
+        ("environment", "metadata.environment", _ENVIRONMENTS),
+        ("currency", "properties.currency", _CURRENCIES),
     ):
         array = arrays[name]
         if array.null_count < len(array):
             wrong = ~_flags(pc.is_in(array, words)) & array.is_valid().to_numpy(zero_copy_only=False)
-            yield wrong, field, "must be an ISO 4217 code such as EUR" if name == "currency" else "must be one of " + ", ".join(words.to_pylist())
+            yield (
+                wrong,
+                field,
+                "must be an ISO 4217 code such as EUR" if name == "currency" else "must be one of " + ", ".join(words.to_pylist()),
+            )
 
 
 def _required(arrays: dict[str, pa.Array]) -> Found:
@@ -98,7 +104,10 @@ def _ranges(arrays: dict[str, pa.Array]) -> Found:
         if arrays[name].null_count < len(arrays[name]):
             yield scaled_values(arrays[name]) < 0, f"properties.{name}", "must be 0 or more"
     limits: tuple[tuple[str, float, float], ...] = (
-        ("quantity", 1, QUANTITY_LIMIT), ("results_count", 0, 2**31 - 1), ("status_code", 100, 599), ("duration_ms", 0, DURATION_LIMIT_MS),
+        ("quantity", 1, QUANTITY_LIMIT),
+        ("results_count", 0, 2**31 - 1),
+        ("status_code", 100, 599),
+        ("duration_ms", 0, DURATION_LIMIT_MS),
     )
     for name, low, high in limits:
         if arrays[name].null_count < len(arrays[name]):
@@ -152,7 +161,8 @@ def _purchases(columns: Columns) -> Iterator[Violation]:
             due = int(sums[end] - sums[start] - discount[row] + shipping[row] + tax[row])
             if abs(due - int(total[row])) > CENT:
                 yield Violation(
-                    row, "properties.total",
+                    row,
+                    "properties.total",
                     f"is {total[row] / 10_000:.2f}, but items − discount + shipping + tax make {due / 10_000:.2f}",
                 )
 

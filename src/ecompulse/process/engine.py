@@ -66,6 +66,7 @@ class Engine:
         ids: Ids,
         steps: Steps,
         context: Context,
+        *,
         limits: Limits | None = None,
         watch: Watch | None = None,
         sleep: Callable[[float], None] = time.sleep,
@@ -92,7 +93,7 @@ class Engine:
                 self.trouble, retry_seconds = None, 0.1
             except (LogError, StoreError, OSError) as error:
                 self.trouble = str(error)
-                logger.error("processing waits: %s", error)
+                logger.warning("processing waits: %s", error)
                 self._stopping.wait(retry_seconds)
                 retry_seconds = min(2 * retry_seconds, RETRY_SECONDS_MAX)
                 continue
@@ -120,7 +121,7 @@ class Engine:
         try:
             entries = self._reader.read(positions, ROUND_EVENTS)
         except DamagedEntry as error:
-            logger.error("%s; its events are counted as dead letters", error)
+            logger.warning("%s; its events are counted as dead letters", error)
             self._store.add(_damaged(error))
             return error.count
         if not entries:
@@ -175,11 +176,13 @@ class Engine:
             return stored(self._steps.apply(batch, self._context)), []
         except StepFailed as error:
             if len(batch) == 1:
-                logger.error("%s", error)
+                logger.warning("%s", error)
                 return _no_rows(), _letters(batch, str(error), "")
         half = len(batch) // 2
         (left, left_failed), (right, right_failed) = self._stepped(batch.slice(0, half)), self._stepped(batch.slice(half))
-        return pa.Table.from_batches([left, right]).combine_chunks().to_batches()[0] if len(left) + len(right) else left, left_failed + right_failed
+        return pa.Table.from_batches([left, right]).combine_chunks().to_batches()[0] if len(left) + len(
+            right
+        ) else left, left_failed + right_failed
 
     # ---- writing --------------------------------------------------------------------------------------------------------
 
@@ -281,9 +284,7 @@ def _letters(rows: pa.RecordBatch, reason: str, field: str) -> list[PlacedLetter
         PlacedLetter(
             row["log_partition"],
             row["log_offset"],
-            DeadLetter(
-                reason, field, None, row["event_type"], row["dialect"], row["site"], row["sender_key"], row["received_us"], body
-            ),
+            DeadLetter(reason, field, None, row["event_type"], row["dialect"], row["site"], row["sender_key"], row["received_us"], body),
         )
         for row, body in zip(_plain(rows), bodies, strict=True)
     ]

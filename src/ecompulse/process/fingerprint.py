@@ -15,7 +15,9 @@ SEED: Final = 7
 SCHEME: Final = f"polars-{'.'.join(pl.__version__.split('.')[:2])}"
 """polars promises the same hash within a version only; a store remembers which made its fingerprints."""
 
-_NOT_CONTENT: Final = frozenset({"event_id", "sent_at", "received_at", "site", "dialect", "sender_key", "filled", "ip_address", "user_agent"})
+_NOT_CONTENT: Final = frozenset(
+    {"event_id", "sent_at", "received_at", "site", "dialect", "sender_key", "filled", "ip_address", "user_agent"}
+)
 """What may differ between two deliveries of one event: how and when it travelled."""
 
 Fingerprints = np.ndarray[Any, np.dtype[np.uint64]]
@@ -32,7 +34,8 @@ def fingerprints(batch: pa.RecordBatch) -> Fingerprints:
             continue
         if name == "timestamp":
             filled = pc.not_equal(pc.bit_wise_and(batch.column("filled"), np.uint8(FILLED_TIME)), np.uint8(0))
-            column = pc.if_else(filled, pa.scalar(None, column.type), column)
-        columns[name] = column
+            columns[name] = pc.if_else(filled, pa.scalar(None, column.type), column)
+        else:
+            columns[name] = column
     hashes = pl.DataFrame(pa.table(columns)).hash_rows(SEED).to_numpy()
     return np.where(hashes == 0, np.uint64(1), hashes)

@@ -91,7 +91,7 @@ class Ids:
         return sum(len(run) for run in (*self._files, *self._frozen, *self._memory))
 
     def classify(self, ids: bytes, fingerprint: Words) -> np.ndarray[Any, np.dtype[np.uint8]]:
-        """NEW, DUPLICATE or REUSED for each of the ids (16 bytes each, one after the other), in their order; the new ones are remembered."""
+        """NEW, DUPLICATE or REUSED for each of the ids (16 bytes each, joined), in their order; the new ones are remembered."""
         words = np.frombuffer(ids, ">u8").astype(np.uint64).reshape(-1, 2)
         hi, lo = words[:, 0], words[:, 1]
         order = np.lexsort((lo, hi))

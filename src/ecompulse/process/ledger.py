@@ -12,7 +12,8 @@ GROUPS: Final = {"site": "site", "dialect": "dialect", "key": "key", "type": "ev
 """What the ledger can be told by → its column."""
 
 _SUMS: Final = """
-coalesce(sum(count) filter (outcome = 'stored'), 0)::bigint as stored, coalesce(sum(count) filter (outcome = 'duplicate'), 0)::bigint as duplicates,
+coalesce(sum(count) filter (outcome = 'stored'), 0)::bigint as stored,
+coalesce(sum(count) filter (outcome = 'duplicate'), 0)::bigint as duplicates,
 coalesce(sum(count) filter (outcome = 'dead_letter'), 0)::bigint as dead_letters
 """
 
@@ -38,5 +39,7 @@ def totals(snapshot: DuckDBSnapshot, ends: Mapping[int, int], as_of: datetime) -
 
 def grouped(snapshot: DuckDBSnapshot, by: str) -> dict[str, Any]:
     """The outcomes by site, dialect, key or type (keys of `GROUPS`), the largest first."""
-    rows = snapshot.query(f'select {GROUPS[by]} as "{by}", {_SUMS} from ledger group by 1 order by sum(count) desc, 1 limit 1000').to_pylist()
+    rows = snapshot.query(
+        f'select {GROUPS[by]} as "{by}", {_SUMS} from ledger group by 1 order by sum(count) desc, 1 limit 1000'
+    ).to_pylist()
     return {"items": rows}

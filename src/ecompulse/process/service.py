@@ -57,7 +57,7 @@ class Processing:
         saved = self.store.state("steps")
         if saved:
             steps.restore(saved)
-        self.engine = Engine(self.reader, self.store, self.ids, steps, config.context, config.limits, watch)
+        self.engine = Engine(self.reader, self.store, self.ids, steps, config.context, limits=config.limits, watch=watch)
         self.warnings: list[str] = []
         self._looker, self._looking = SqliteReader(config.data / "log"), threading.Lock()
         self._ended = threading.Event()

@@ -1,8 +1,8 @@
 """The embedded log: SQLite files, one row a group of requests, rolled by size.
 
-    <folder>/<partition>/<first offset, 20 digits>.sqlite     the entries from that offset on
-    <folder>/<partition>/lock                                 held by the one process that appends to the partition
-    <folder>/readers/<name>.json                              what each reader has durably, for retention
+<folder>/<partition>/<first offset, 20 digits>.sqlite     the entries from that offset on
+<folder>/<partition>/lock                                 held by the one process that appends to the partition
+<folder>/readers/<name>.json                              what each reader has durably, for retention
 """
 
 from ecompulse.log.sqlite.append import SqliteAppender

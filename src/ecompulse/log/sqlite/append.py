@@ -117,7 +117,9 @@ class SqliteAppender:
             connection.execute("pragma journal_mode = wal")
             connection.execute("pragma synchronous = full")
             connection.execute("pragma fullfsync = on")  # macOS: a true flush
-            connection.execute("pragma wal_autocheckpoint = 0")  # checkpoints belong off the acknowledging path: done when the file is rolled
+            connection.execute(
+                "pragma wal_autocheckpoint = 0"
+            )  # checkpoints belong off the acknowledging path: done when the file is rolled
             connection.executescript(file.SCHEMA)
             _sync_folder(path.parent)
         except BaseException:
@@ -131,7 +133,9 @@ class SqliteAppender:
             return None
         known = self._formats.get(schema)
         if known is None:
-            known = connection.execute("insert into formats (schema) values (?) on conflict do update set id = id returning id", [schema]).fetchone()[0]
+            known = connection.execute(
+                "insert into formats (schema) values (?) on conflict do update set id = id returning id", [schema]
+            ).fetchone()[0]
             self._formats[schema] = known
         return known
 
@@ -168,7 +172,7 @@ def _take(folder: Path, partition: int | None) -> tuple[int, IO[bytes]]:
     for number in range(PARTITIONS_MAX) if partition is None else (partition,):
         try:
             (folder / str(number)).mkdir(parents=True, exist_ok=True)
-            lock = open(folder / str(number) / "lock", "ab")  # noqa: SIM115  held until close
+            lock = (folder / str(number) / "lock").open("ab")
         except OSError as error:
             raise LogError(f"{folder}: the log's folder cannot be written: {error}") from error
         try:

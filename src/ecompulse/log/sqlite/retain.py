@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -30,7 +31,7 @@ def retain(folder: Path, age_seconds_max: float, bytes_max: int, now: float | No
     for partition in file.partitions(folder):
         firsts = file.firsts(folder, partition)
         read = min((positions.get(partition, 0) for positions in readers.values()), default=0)
-        for first, following in zip(firsts, firsts[1:], strict=False):
+        for first, following in pairwise(firsts):
             path = file.path_of(folder, partition, first)
             old, large = now - path.stat().st_mtime > age_seconds_max, kept > bytes_max
             if not old and not large:
@@ -38,7 +39,9 @@ def retain(folder: Path, age_seconds_max: float, bytes_max: int, now: float | No
             if following > read:
                 behind = [name for name, positions in readers.items() if positions.get(partition, 0) < following] or ["no store yet"]
                 why = "is older" if old else "is larger"
-                warnings.append(f"{folder}/{partition} {why} than its limit, but {', '.join(behind)} has not read offset {read} and beyond: kept")
+                warnings.append(
+                    f"{folder}/{partition} {why} than its limit, but {', '.join(behind)} has not read offset {read} and beyond: kept"
+                )
                 break
             for suffix in ("", "-wal", "-shm"):
                 path.with_name(path.name + suffix).unlink(missing_ok=True)

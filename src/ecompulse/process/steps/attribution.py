@@ -12,10 +12,7 @@ from ecompulse.contract.columns import STORED
 from ecompulse.process.step import Context
 from ecompulse.process.steps.address import CACHED_ADDRESSES, read_address
 from ecompulse.process.steps.channels import CLICK_IDS, channel_of, is_payment, known_place
-from ecompulse.process.steps.columns import look_up, put, take
-
-CACHED_ARRIVALS: Final = 16_384
-"""About 8 MB: pages' hosts, referrers' hosts and campaigns in the combinations that occur."""
+from ecompulse.process.steps.columns import code, join, merge, put, spread, take
 
 _FIELDS: Final = [STORED.field(name) for name in ("referrer_host", "traffic_source", "traffic_medium", "channel", "campaign")]
 _KINDS: Final = [field.type for field in _FIELDS]
@@ -29,6 +26,9 @@ class Campaign(NamedTuple):
     medium: str | None
     name: str | None
     click_id: str | None = None
+
+
+_SILENT: Final = Campaign(None, None, None)
 
 
 class Arrival(NamedTuple):
@@ -47,23 +47,34 @@ def attribute(batch: pa.RecordBatch, context: Context) -> pa.RecordBatch:  # noq
     A move within the shop has the channel `internal` and no source; an event that says nothing of its arrival has neither,
     so that the first source known in a session is the session's.
     """
-    host, source, medium, name, click_id = look_up([take(batch, "page_url")], _landing, [pa.string()] * 5)
-    [referrer_host] = look_up([take(batch, "referrer")], _referrer_host, [pa.string()])
-    tagged = [take(batch, key) for key in _CAMPAIGN_KEYS]
-    known = [take(batch, "event_type"), host, referrer_host, *tagged, source, medium, name, click_id]
-    return put(batch, _FIELDS, look_up(known, _arrival, _KINDS))
+    landing = merge(code(take(batch, "page_url")), _landing)
+    referrer_host = merge(code(take(batch, "referrer")), _referrer_host)
+    is_page = merge(code(take(batch, "event_type")), lambda event_type: event_type == "page_view")
+    carried = merge(join([code(take(batch, key)) for key in _CAMPAIGN_KEYS]), _carried)
+    return put(batch, _FIELDS, spread(merge(join([is_page, landing, referrer_host, carried]), lambda known: _arrival(*known)), _KINDS))
 
 
-def _landing(page_url: str | None) -> tuple[str | None, ...]:
+class Landing(NamedTuple):
+    """What matters of a page's address: whose page it is, and what the link to it said."""
+
+    host: str | None
+    campaign: Campaign
+
+
+def _landing(page_url: str | None) -> Landing | None:
     if page_url is None:
-        return (None,) * 5
+        return None
     address = read_address(page_url)
-    # A page without a host (a path alone) is still a page: the empty host is nobody's own.
-    return (_bare(address.host) or "", *_read_campaign(address.query))
+    return Landing(_bare(address.host), _read_campaign(address.query))
 
 
-def _referrer_host(referrer: str | None) -> tuple[str | None]:
-    return (None if referrer is None else _bare(read_address(referrer, host_expected=True).host),)
+def _carried(utm: tuple[str | None, ...]) -> Campaign:
+    source, medium, name = (_said(text) for text in utm)
+    return Campaign(source, medium, name)
+
+
+def _referrer_host(referrer: str | None) -> str | None:
+    return None if referrer is None else _bare(read_address(referrer, host_expected=True).host)
 
 
 def _bare(host: str | None) -> str | None:
@@ -73,7 +84,7 @@ def _bare(host: str | None) -> str | None:
 @lru_cache(maxsize=CACHED_ADDRESSES)
 def _read_campaign(query: str | None) -> Campaign:
     if not query or "=" not in query:
-        return Campaign(None, None, None)
+        return _SILENT
     said: dict[str, str] = {}
     for pair in query.split("&"):
         key, _, value = pair.partition("=")
@@ -88,12 +99,10 @@ def _said(text: str | None) -> str | None:
     return (text.strip() or None) if text else None
 
 
-@lru_cache(maxsize=CACHED_ARRIVALS)
-def _arrival(event_type: str, page_host: str | None, referrer_host: str | None, *said: str | None) -> Arrival:
-    """Decide; `said` is source, medium and name as the event carries them, then the campaign of the page's address."""
-    carried, linked = Campaign(*(_said(text) for text in said[:3])), Campaign(*said[3:])
-    campaign = carried if any(carried) else linked
+def _arrival(is_page: bool, landing: Landing | None, referrer_host: str | None, carried: Campaign) -> Arrival:
+    linked = landing.campaign if landing else _SILENT
     click = CLICK_IDS.get(linked.click_id) if linked.click_id else None
+    campaign = linked if carried == _SILENT else carried
     if campaign.source or campaign.medium or campaign.name:
         source = campaign.source.lower() if campaign.source else click.source if click else None
         medium = campaign.medium.lower() if campaign.medium else click.medium if click else None
@@ -102,12 +111,12 @@ def _arrival(event_type: str, page_host: str | None, referrer_host: str | None, 
     if click:
         return Arrival(referrer_host, click.source, click.medium, click.channel, None)
     if referrer_host:
-        if _same_shop(page_host, referrer_host) or is_payment(referrer_host):
+        if _same_shop(landing and landing.host, referrer_host) or is_payment(referrer_host):
             return Arrival(referrer_host, None, None, "internal", None)
         if place := known_place(referrer_host):
             return Arrival(referrer_host, place.source, place.medium, place.channel, None)
         return Arrival(referrer_host, referrer_host, "referral", "referral", None)
-    if event_type == "page_view" and page_host is not None:
+    if is_page and landing:
         return Arrival(None, "direct", "none", "direct", None)  # only a page can be arrived at; other events just do not say
     return Arrival(None, None, None, None, None)
 

@@ -1,4 +1,4 @@
-"""The embedded store: takes additions into the tail, writes the tail into DuckDB in one transaction, and opens consistent pictures of both."""
+"""The embedded store: takes additions into the tail, writes it into DuckDB in one transaction, opens consistent pictures of both."""
 
 from __future__ import annotations
 
@@ -60,7 +60,9 @@ class DuckDBSnapshot:
             relation = self._cursor.sql(sql, params=given) if given else self._cursor.sql(sql)
             return relation.to_arrow_table()
         except duckdb.InterruptException:
-            raise QueryTimeout(f"it ran longer than {self._timeout_seconds:g} s and was ended: ask for a shorter range or fewer rows") from None
+            raise QueryTimeout(
+                f"it ran longer than {self._timeout_seconds:g} s and was ended: ask for a shorter range or fewer rows"
+            ) from None
         except duckdb.Error as error:
             if ended.is_set():
                 raise QueryTimeout(f"it ran longer than {self._timeout_seconds:g} s and was ended") from None
@@ -102,7 +104,9 @@ class DuckDBStore:
         row = connection.execute("select max(version) from version").fetchone()
         have = row[0] if row and row[0] is not None else 0
         if have > len(MIGRATIONS):
-            raise StoreError(f"{self.path}: made by a later ecompulse (store version {have}, this one knows {len(MIGRATIONS)}); upgrade ecompulse")
+            raise StoreError(
+                f"{self.path}: made by a later ecompulse (store version {have}, this one knows {len(MIGRATIONS)}); upgrade ecompulse"
+            )
         for number, statements in enumerate(MIGRATIONS[have:], have + 1):
             connection.begin()
             for statement in statements:

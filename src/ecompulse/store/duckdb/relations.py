@@ -1,4 +1,4 @@
-"""Tables and the sums over events, declared once: made at each flush from the rows that are flushed, and asked of the tail in the same words."""
+"""Tables and the sums over events, declared once: made at each flush from the rows it writes, and asked of the tail in the same words."""
 
 from __future__ import annotations
 
@@ -10,24 +10,30 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     (
         duckdb_events(),
         """create table order_items (
-            site varchar not null, timestamp timestamptz not null, event_id uuid not null, order_id varchar, product_id varchar, product_name varchar,
-            product_category varchar, quantity integer, price decimal(18, 4), currency varchar, amount decimal(18, 4), revenue decimal(18, 4),
+            site varchar not null, timestamp timestamptz not null, event_id uuid not null, order_id varchar, product_id varchar,
+            product_name varchar,
+            product_category varchar, quantity integer, price decimal(18, 4), currency varchar, amount decimal(18, 4),
+            revenue decimal(18, 4),
             source varchar, platform varchar, country varchar, traffic_source varchar, channel varchar, campaign varchar)""",
         """create table minute_totals (
-            site varchar not null, minute timestamptz not null, event_type varchar not null, source varchar, platform varchar, country varchar,
+            site varchar not null, minute timestamptz not null, event_type varchar not null, source varchar, platform varchar,
+            country varchar,
             traffic_source varchar, channel varchar, campaign varchar, currency varchar,
             events bigint not null, quantity bigint not null, amount decimal(18, 4) not null, revenue decimal(18, 4) not null)""",
         """create table session_parts (  -- each struct is the least (or greatest) of its kind, so parts merge in any order
             site varchar not null, session_id varchar, user_id varchar, anonymous_id varchar, ended_at timestamptz not null,
-            events bigint not null, page_views bigint not null, product_views bigint not null, carts bigint not null, orders bigint not null,
+            events bigint not null, page_views bigint not null, product_views bigint not null, carts bigint not null,
+            orders bigint not null,
             revenue decimal(18, 4) not null,
             began struct("at" timestamptz, id uuid, source varchar, platform varchar, country varchar) not null,
             who struct("at" timestamptz, id uuid, user_id varchar),
             came struct("at" timestamptz, id uuid, traffic_source varchar, channel varchar, campaign varchar),
             entry struct("at" timestamptz, id uuid, page varchar), "exit" struct("at" timestamptz, id uuid, page varchar))""",
-        "create table identities (site varchar not null, anonymous_id varchar not null, user_id varchar not null, since timestamptz not null)",
+        """create table identities (
+            site varchar not null, anonymous_id varchar not null, user_id varchar not null, since timestamptz not null)""",
         """create table dead_letters (
-            id varchar not null primary key, reason varchar not null, field varchar not null, dialect varchar not null, site varchar not null,
+            id varchar not null primary key, reason varchar not null, field varchar not null, dialect varchar not null,
+            site varchar not null,
             sender_key varchar, event_id varchar, event_type varchar, received_at timestamptz not null, body varchar not null,
             body_bytes blob, replayed_at timestamptz)""",
         """create table ledger (
@@ -38,10 +44,11 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         "create table state (name varchar primary key, value blob not null)",
     ),
 )
-"""Statements by version of the store, from 1 on; a store of version n is brought up by the lists after the n-th. Never edit a released list."""
+"""Statements by version of the store, from 1 on; a store of version n is brought up by the lists after the n-th, which are never edited."""
 
 ORDER_ITEMS: Final = """
-select e.site, e.timestamp, e.event_id, e.order_id, item.product_id, item.product_name, item.product_category, item.quantity, item.price, e.currency,
+select e.site, e.timestamp, e.event_id, e.order_id, item.product_id, item.product_name, item.product_category, item.quantity,
+    item.price, e.currency,
     (item.quantity * item.price)::decimal(18, 4) as amount, (item.quantity * item.price * e.rate)::decimal(18, 4) as revenue,
     e.source, e.platform, e.country, e.traffic_source, e.channel, e.campaign
 from (select *, unnest(items) as item from {rows} where event_type = 'purchase') e
@@ -51,7 +58,8 @@ MINUTE_TOTALS: Final = """
 select site, date_trunc('minute', timestamp) as minute, event_type, source, platform, country, traffic_source, channel, campaign,
     case when event_type = 'purchase' then currency end as currency,
     count(*) as events, coalesce(sum(quantity), 0)::bigint as quantity,
-    coalesce(sum(total) filter (event_type = 'purchase'), 0)::decimal(18, 4) as amount, coalesce(sum(revenue), 0)::decimal(18, 4) as revenue
+    coalesce(sum(total) filter (event_type = 'purchase'), 0)::decimal(18, 4) as amount, coalesce(sum(revenue), 0)::decimal(18,
+    4) as revenue
 from {rows} group by all
 """
 
@@ -67,7 +75,8 @@ with marked as (
 )
 select site, session_id, case when session_id is null then min(user_id) end as user_id,
     min(anonymous_id) as anonymous_id, max(timestamp) as ended_at,
-    count(*) as events, count(*) filter (event_type = 'page_view') as page_views, count(*) filter (event_type = 'product_view') as product_views,
+    count(*) as events, count(*) filter (event_type = 'page_view') as page_views,
+    count(*) filter (event_type = 'product_view') as product_views,
     count(*) filter (event_type = 'add_to_cart') as carts, count(*) filter (event_type = 'purchase') as orders,
     coalesce(sum(revenue), 0)::decimal(18, 4) as revenue,
     min({{'at': timestamp, 'id': event_id, 'source': source, 'platform': platform, 'country': country}}) as began,
@@ -107,13 +116,16 @@ with parts as (
     select site, session_id as given_id, case when session_id is null then visitor end as given_visitor, stretch,
         min(began) as began, min(who) as who, min(visitor) as visitor, min(came) as came, min(entry) as entry, max("exit") as "exit",
         max(ended_at) as ended_at, sum(events)::bigint as events, sum(page_views)::bigint as page_views,
-        sum(product_views)::bigint as product_views, sum(carts)::bigint as carts, sum(orders)::bigint as orders, sum(revenue)::decimal(18, 4) as revenue
+        sum(product_views)::bigint as product_views, sum(carts)::bigint as carts, sum(orders)::bigint as orders,
+        sum(revenue)::decimal(18, 4) as revenue
     from numbered group by all
 )
-select site, coalesce(given_id, given_visitor || '@' || epoch_us(began.at)) as session_id, coalesce(given_visitor, who.user_id, visitor) as visitor,
+select site, coalesce(given_id, given_visitor || '@' || epoch_us(began.at)) as session_id, coalesce(given_visitor, who.user_id,
+    visitor) as visitor,
     began.at as started_at, ended_at, events, page_views, product_views, carts, orders, revenue,
     began.source as source, began.platform as platform, began.country as country,
-    came.traffic_source as traffic_source, came.channel as channel, came.campaign as campaign, entry.page as entry_page, "exit".page as exit_page
+    came.traffic_source as traffic_source, came.channel as channel, came.campaign as campaign, entry.page as entry_page,
+    "exit".page as exit_page
 from merged
 """
 

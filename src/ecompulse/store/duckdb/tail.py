@@ -35,7 +35,9 @@ LETTERS: Final = pa.schema(
         pa.field("replayed_at", TIME),
     ]
 )
-LEDGER: Final = pa.schema([*(pa.field(name, pa.string()) for name in ("site", "dialect", "key", "event_type", "outcome")), pa.field("count", pa.int64())])
+LEDGER: Final = pa.schema(
+    [*(pa.field(name, pa.string()) for name in ("site", "dialect", "key", "event_type", "outcome")), pa.field("count", pa.int64())]
+)
 
 
 class Tail:
