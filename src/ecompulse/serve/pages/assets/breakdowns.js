@@ -19,10 +19,10 @@ const named = (name, label, unknown, text = (value) => value) => ({
 
 export const TABS = {
   sources: { label: "Sources", question: "sources", filter: "traffic_source", columns: [named("traffic_source", "Source", "unknown"), { name: "channel", label: "Channel", value: (row) => row.channel ?? "", write: (row) => row.channel ?? "–" }, ...FIGURES] },
-  campaigns: { label: "Campaigns", question: "campaigns", filter: "campaign", columns: [named("campaign", "Campaign", "no campaign"), ...FIGURES] },
+  campaigns: { label: "Campaigns", question: "campaigns", filter: "campaign", columns: [named("campaign", "Campaign", "no campaign"), { name: "traffic_source", label: "Source", value: (row) => row.traffic_source ?? "", write: (row) => row.traffic_source ?? "–" }, ...FIGURES] },
   pages: { label: "Pages", question: "pages", filter: "page", field: "page_path", columns: [named("page_path", "Page", "unknown"), number("views", "Views", true), number("visitors", "Visitors", true), number("entries", "Entries", true)] },
   countries: { label: "Countries", question: "countries", filter: "country", columns: [named("country", "Country", "unknown", country), ...FIGURES] },
-  platforms: { label: "Platforms", question: "platforms", filter: "platform", columns: [named("platform", "Platform", "unknown"), ...FIGURES] },
+  platforms: { label: "Platforms", question: "platforms", filter: "platform", columns: [named("platform", "Platform", "unknown"), { name: "source", label: "Sent by", value: (row) => row.source ?? "", write: (row) => row.source ?? "–" }, ...FIGURES] },
 };
 
 export const tabOf = (state) => TABS[state.tab] ?? TABS.sources;
@@ -64,7 +64,7 @@ export function drawBreakdown(body, answer, state) {
     caption: `${tab.label} of visitors`,
     columns: tab.columns,
     data: answer.rows,
-    key: (row) => `${row[field]} ${row.channel ?? ""} ${row.currency ?? ""}`,
+    key: (row) => JSON.stringify([row[field], row.channel, row.traffic_source, row.source, row.currency]),
     sort: order,
     onsort(sort) {
       order = sort;

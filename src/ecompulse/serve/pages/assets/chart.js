@@ -37,7 +37,7 @@ export function chart(box, { height = 280, table = null } = {}) {
         },
         scales: { x: { time: true, range: (_, low, high) => look.extent?.map((time) => time / 1000) ?? [low, high] }, y: { range: (_, low, high) => [Math.min(0, low ?? 0), (high || 1) * 1.08] } },
         axes: [
-          { ...axis, grid: { show: false }, space: 72, values: (self, splits, _index, _space, step) => splits.map((time) => look.axisLabel(time * 1000, step * 1000)) },
+          { ...axis, grid: { show: false }, size: 28, gap: 8, space: 72, values: (self, splits, _index, _space, step) => splits.map((time) => look.axisLabel(time * 1000, step * 1000)) },
           { ...axis, size: 64, space: 40, values: (_, splits) => splits.map((value) => look.tick(value)) },
         ],
         series: [

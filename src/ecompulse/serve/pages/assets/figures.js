@@ -19,7 +19,10 @@ export async function timeline(state, when, signal) {
   return { ...answer, rows: answer.rows.map((row) => ({ ...row, at: Date.parse(row.time) })) };
 }
 
-/** The figures of a whole period out of its buckets: money exactly; the conversion weighed by each bucket's visitors. */
+/**
+ * The figures of a whole period out of its buckets; money exactly. A visitor of two buckets would count twice in the conversion, so it
+ * is taken from as few buckets as can be had: ask by month for it (a period over two months is weighed by their visitors).
+ */
 export function sums(rows) {
   if (!rows.length) return {};
   const orders = rows.reduce((sum, row) => sum + row.orders, 0);

@@ -45,7 +45,7 @@ export function change(now, before) {
   if (missing(now) || missing(before) || Number(before) === 0) return null;
   const ratio = (Number(now) - Number(before)) / Number(before);
   const size = kept(Intl.NumberFormat, { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 }).format(Math.abs(ratio));
-  if (Math.abs(ratio) < 0.0005) return { direction: "same", sign: "±0 %", words: "as much as" };
+  if (Math.abs(ratio) < 0.0005) return { direction: "same", sign: "±0%", words: "as much as" };
   return ratio > 0 ? { direction: "up", sign: `+${size}`, words: "more than" } : { direction: "down", sign: `−${size}`, words: "less than" };
 }
 

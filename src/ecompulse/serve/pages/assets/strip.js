@@ -1,6 +1,5 @@
 // The strip that never leaves the screen: site, range, comparison, time zone, and the two pills that say how far the numbers can be trusted.
 
-import { json } from "./api.js";
 import { byId, el, write } from "./element.js";
 import { clock, integer, span } from "./format.js";
 import { carry, change, current, onChange } from "./state.js";
@@ -23,6 +22,8 @@ export function strip() {
   onChange(show);
   show(current());
   zones();
+  const bar = document.querySelector(".strip");
+  new ResizeObserver(() => document.documentElement.style.setProperty("--strip", `${bar.offsetHeight}px`)).observe(bar);
   return pills();
 }
 
@@ -147,5 +148,3 @@ function pills() {
   };
 }
 
-/** The ledger once, for pages that have no stream of their own. */
-export const ledger = () => json("/api/ledger");

@@ -2,7 +2,7 @@
 
 import { byId, el, write } from "./element.js";
 import { FIGURES } from "./figures.js";
-import { NOTHING, change as compared } from "./format.js";
+import { NOTHING, change as compared, integer } from "./format.js";
 import { spark } from "./spark.js";
 import { change } from "./state.js";
 
@@ -24,22 +24,25 @@ export function tiles() {
     if (part.value.textContent !== text && part.value.textContent) flash(part.value);
     write(part.value, text);
     part.value.title = exact === text ? "" : exact;
-    if (note !== undefined) write(part.delta, note.text), (part.delta.dataset.direction = note.direction);
+    if (!note || part.delta.dataset.text === note.sign + note.text) return;
+    part.delta.dataset.text = note.sign + note.text;
+    part.delta.dataset.direction = note.direction;
+    part.delta.replaceChildren(...(note.sign ? [el("b", { text: note.sign }), " "] : []), note.text);
   }
 
   return {
-    /** `now` and `before` are sums of the two periods, `rows` the current buckets, `open` whether the last one still grows. */
-    show({ now, before, rows, open, when, state, moment }) {
+    /** `now` and `before` are figures of the two periods, `fair` those of now to be compared, `rows` the buckets, `open` whether the last one still grows. */
+    show({ now, fair, before, rows, open, when, state, moment }) {
       for (const [name, figure] of Object.entries(FIGURES)) {
         const value = figure.now ? moment?.active_visitors_5m : now[name];
-        put(name, value, now.currency, figure.now ? { text: moment ? `${FIGURES.visitors.write(moment.active_visitors_30m)} in the last 30 min` : "", direction: "same" } : words(value, before?.[name], when));
+        put(name, value, now.currency, figure.now ? lately(moment) : words(fair[name], before, name, when));
         const values = rows.map((row) => (row[figure.field] === null ? null : Number(row[figure.field])));
         spark(parts[name].shape, values, { open });
         parts[name].button.setAttribute("aria-pressed", String(state.figure === name));
       }
     },
     visitors(moment) {
-      put("visitors", moment.active_visitors_5m, null, { text: `${FIGURES.visitors.write(moment.active_visitors_30m)} in the last 30 min`, direction: "same" });
+      put("visitors", moment.active_visitors_5m, null, lately(moment));
     },
     /** Marks the tiles as waiting, at their final size. */
     wait() {
@@ -48,12 +51,14 @@ export function tiles() {
   };
 }
 
-function words(now, before, when) {
-  if (before === undefined) return { text: "", direction: "same" };
-  const change = compared(now, before);
-  if (!change) return { text: `nothing to compare in ${when.wordsBefore}`, direction: "same" };
-  return { text: `${change.sign} ${change.words} ${when.wordsBefore}`, direction: change.direction };
+function words(now, before, name, when) {
+  const plain = (text) => ({ sign: "", text, direction: "same" });
+  if (!before) return plain("");
+  const change = compared(now, before[name]);
+  return change ? { sign: change.sign, text: `${change.words} ${when.wordsBefore}`, direction: change.direction } : plain(`nothing to compare: ${when.wordsBefore}`);
 }
+
+const lately = (moment) => ({ sign: "", text: moment ? `${integer(moment.active_visitors_30m)} in the last 30 minutes` : "", direction: "same" });
 
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 

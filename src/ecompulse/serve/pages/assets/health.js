@@ -1,0 +1,91 @@
+// Health: the way of an event with live figures on each room, the processes, the disk, and what wants attention.
+
+import { json } from "./api.js";
+import { byId, el, write } from "./element.js";
+import { bytes, decimal, integer, span } from "./format.js";
+import { frame } from "./frame.js";
+import { failed } from "./notice.js";
+import { rows } from "./rows.js";
+
+const EVERY_MS = 2_000;
+const WORDS = {
+  collect: "takes events in and writes them durably before it answers",
+  log: "keeps them in order, so that nothing is lost when something stops",
+  process: "corrects, enriches, and finds duplicates",
+  store: "keeps rows and sums, in one transaction with the position",
+  analyze: "answers questions",
+  serve: "shows this page",
+};
+const BEHIND_AFTER_S = 5;
+
+function drawRooms(rooms) {
+  const way = byId("way");
+  if (way.children.length !== rooms.length) way.replaceChildren(...rooms.map(room));
+  rooms.forEach((figures, index) => {
+    const item = way.children[index];
+    const late = Number(figures.lag_seconds ?? 0) > BEHIND_AFTER_S;
+    item.dataset.state = late ? "behind" : "good";
+    write(item.querySelector(".rate"), figures.events_per_second === null || figures.events_per_second === undefined ? "–" : decimal(figures.events_per_second, figures.events_per_second < 100 ? 1 : 0));
+    write(item.querySelector(".lag"), span(figures.lag_seconds));
+    write(item.querySelector(".queue"), integer(figures.queue));
+  });
+}
+
+const room = ({ name }) =>
+  el("li", {}, el("h3", { text: name }), el("p", { class: "faint", text: WORDS[name] ?? "" }),
+    el("dl", {}, figure("events/s", "rate"), figure("behind", "lag"), figure("waiting", "queue")));
+
+const figure = (label, kind) => el("div", {}, el("dt", { text: label }), el("dd", { class: kind }, "–"));
+
+function drawRoles(roles) {
+  rows(byId("roles"), {
+    caption: "Processes",
+    columns: [
+      { name: "name", label: "Role", main: true, write: (role) => role.name },
+      { name: "status", label: "Status", write: (role) => el("span", { class: "status", "data-state": /^(ok|up|running|healthy|ready|serving)$/.test(role.status) ? "good" : "behind" }, role.status) },
+      { name: "pid", label: "Process", number: true, write: (role) => String(role.pid ?? "–") },
+      { name: "uptime", label: "Up for", number: true, write: (role) => span(role.uptime_seconds) },
+      { name: "memory", label: "Memory", number: true, bar: true, value: (role) => role.memory_bytes ?? 0, sortable: false, write: (role) => bytes(role.memory_bytes) },
+    ],
+    data: roles, key: (role) => `${role.name} ${role.pid}`, empty: "No role reports itself.",
+  });
+}
+
+function drawDisk(disk) {
+  const entries = Object.entries(disk ?? {});
+  byId("disk").replaceChildren(...entries.map(([name, value]) =>
+    el("div", {}, el("dt", { text: name.replace(/_bytes$/, "").replaceAll("_", " ") }), el("dd", { class: name.endsWith("_bytes") ? "number" : "code", text: name.endsWith("_bytes") ? bytes(value) : String(value ?? "–") }))));
+}
+
+function drawWarnings(warnings) {
+  byId("warnings").replaceChildren(...(warnings.length
+    ? warnings.map((warning) => el("p", { class: "notice is-warning", text: typeof warning === "string" ? warning : [warning.title, warning.detail].filter(Boolean).join(": ") }))
+    : [el("p", { class: "faint", text: "Nothing wants attention." })]));
+}
+
+function draw(health) {
+  for (const box of document.querySelectorAll(".is-loading")) box.classList.remove("is-loading");
+  byId("trouble").replaceChildren();
+  drawRooms(health.rooms ?? []);
+  drawRoles(health.roles ?? []);
+  drawDisk(health.disk);
+  drawWarnings(health.warnings ?? []);
+}
+
+async function round() {
+  try {
+    if (!document.hidden) draw(await json("/api/health"));
+  } catch (error) {
+    byId("trouble").replaceChildren(failed(error, round));
+  }
+}
+
+frame({
+  ledger(figures) {
+    for (const name of ["received", "stored", "duplicates", "dead_letters", "in_flight"]) write(byId(`sum-${name}`), integer(figures[name]));
+    byId("balance").dataset.state = figures.balanced === false ? "wrong" : "good";
+    write(byId("balance"), figures.balanced === false ? "does not balance: run ecompulse verify to see where" : "balances");
+  },
+});
+round();
+setInterval(round, EVERY_MS);
