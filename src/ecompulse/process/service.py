@@ -109,6 +109,11 @@ class Processing:
         self.engine.close()
         self.store.close()
 
+    def abandon(self) -> None:
+        """Close without processing or writing anything: for those who only asked."""
+        self.reader.close()
+        self.store.close()
+
     def _retain(self) -> None:
         while not self._ended.wait(RETENTION_SECONDS):
             done = retain(self.config.data / "log", self.config.log_keep_seconds, self.config.log_keep_bytes)
