@@ -61,6 +61,7 @@ _TURNS: Final[tuple[tuple[type | tuple[type, ...], Callable[[Any], Any]], ...]] 
     (UUID, str),
     (bytes, lambda value: value.hex()),
     (dict, lambda value: {str(key): plain(inner) for key, inner in value.items()}),
+    (pa.MonthDayNano, lambda value: f"{value.months} months {value.days} days {value.nanoseconds / 1e9:g} seconds"),
     ((list, tuple), lambda value: [plain(inner) for inner in value]),
 )
 

@@ -45,10 +45,8 @@ def time_range(start: str | None, end: str | None, grain: str | None, zone: str 
     where = zone_named(zone or "UTC")
     until = instant("to", end, where) if end else now
     since = instant("from", start, where) if start else until - DEFAULT_SPAN
-    since, until = (
-        since.replace(second=0, microsecond=0),
-        -(-(until - _EARLIEST) // timedelta(minutes=1)) * timedelta(minutes=1) + _EARLIEST,
-    )
+    since, whole = since.replace(second=0, microsecond=0), until.replace(second=0, microsecond=0)
+    until = whole if whole == until else whole + timedelta(minutes=1)
     if since >= until:
         raise WrongParameter("from", f"{since.isoformat()} is not before 'to', {until.isoformat()}.")
     chosen = grain or next((name for name, span in _GRAIN_UP_TO if until - since <= span), "month")

@@ -1,0 +1,91 @@
+"""The shop of the last minutes, as one object: what the dashboard shows before anything else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from ecompulse.analyze.parameters import TRAFFIC, Parameter, Shop
+from ecompulse.analyze.reading import Readable
+from ecompulse.analyze.rows import money_text, plain, time_text
+from ecompulse.analyze.statement import statement
+from ecompulse.analyze.wrong import WrongParameter
+from ecompulse.store import Snapshot
+
+MINUTES: Final = 30
+MINUTES_MAX: Final = 1_440
+"""A day: more than that is no present, and a question over a range answers it."""
+SPEED_SECONDS: Final = 10
+"""Events a second are counted over this long: long enough to be steady, short enough to be now."""
+PARAMETERS: Final = (
+    Parameter("minutes", "integer", f"How far back the figures go, 1 to {MINUTES_MAX}.", str(MINUTES), example="30"),
+    Parameter("site", "text", "Only this site.", "every site", example="default"),
+    Parameter("traffic", "text", "Which events count: real, synthetic, or both (mixed).", "the setting `traffic`", TRAFFIC),
+)
+
+
+def parse(asked: Mapping[str, str], shop: Shop) -> dict[str, Any]:
+    """`minutes`, `site` and `traffic` as they were asked for. Raises `WrongParameter`."""
+    known = {parameter.name for parameter in PARAMETERS}
+    for name in asked:
+        if name not in known:
+            raise WrongParameter(name[:60], f"real-time does not take it; it takes {', '.join(sorted(known))}.")
+    minutes = asked.get("minutes") or str(MINUTES)
+    if not minutes.isascii() or not minutes.isdigit() or len(minutes) > 4 or not 1 <= int(minutes) <= MINUTES_MAX:
+        raise WrongParameter("minutes", f"'{minutes[:20]}' is no whole number from 1 to {MINUTES_MAX}.")
+    traffic = asked.get("traffic") or shop.traffic
+    if traffic not in TRAFFIC:
+        raise WrongParameter("traffic", f"'{traffic[:20]}' is none of {', '.join(TRAFFIC)}.")
+    return {"minutes": int(minutes), "site": asked.get("site") or None, "traffic": traffic}
+
+
+def real_time(store: Readable, asked: Mapping[str, Any], shop: Shop, timeout_seconds: float = 10.0) -> dict[str, Any]:
+    """The figures, ready for JSON; `asked` is what `parse` returned. Raises `ecompulse.store.QueryTimeout`."""
+    with store.snapshot(timeout_seconds) as picture:
+        as_of, lag_seconds = store.as_of(), store.lag_seconds()
+        return {
+            "as_of": time_text(as_of),
+            "lag_seconds": round(lag_seconds, 3),
+            "minutes": asked["minutes"],
+            **_figures(picture, asked, shop, datetime.now(UTC)),
+        }
+
+
+def _figures(picture: Snapshot, asked: Mapping[str, Any], shop: Shop, now: datetime) -> dict[str, Any]:
+    since = now - timedelta(minutes=asked["minutes"])
+    values = {
+        "site": asked["site"], "traffic": asked["traffic"], "currency": shop.currency, "now": now, "since": since,
+        "earliest": min(since, now - timedelta(minutes=30)), "lately": now - timedelta(seconds=SPEED_SECONDS),
+        "five_minutes_ago": now - timedelta(minutes=5), "half_an_hour_ago": now - timedelta(minutes=30),
+    }  # fmt: skip
+
+    def ask(name: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = picture.query(statement(f"real-time-{name}"), values).to_pylist()
+        return found
+
+    totals, people = ask("totals")[0], ask("people")[0]
+    latency = people["latency"] or [None, None, None]
+    return {
+        "events_per_second": round(ask("speed")[0]["arrived"] / SPEED_SECONDS, 2),
+        "active_visitors_5m": people["active_5m"],
+        "active_visitors_30m": people["active_30m"],
+        "orders": totals["orders"],
+        "revenue": money_text(totals["revenue"]),
+        "currency": shop.currency,
+        "average_order_value": money_text((totals["revenue"] / totals["orders"]).quantize(Decimal("0.01"))) if totals["orders"] else None,
+        "conversion_rate": _share(people["buyers"], people["visitors"]),
+        "carts_open": people["carts_open"],
+        "top_products": plain(ask("products")),
+        "top_pages": plain(ask("pages")),
+        "searches_without_result": people["searches_without_result"],
+        "error_rate": _share(totals["errors"], totals["events"]),
+        "api_latency_ms": {
+            name: None if value is None else round(value, 2) for name, value in zip(("p50", "p95", "p99"), latency, strict=True)
+        },
+    }
+
+
+def _share(part: int, whole: int) -> float | None:
+    return round(part / whole, 6) if whole else None
