@@ -133,15 +133,15 @@ def url(value: str) -> str:
 
 def urls(value: str) -> tuple[str, ...]:
     """URLs with commas between them, or nothing."""
-    return tuple(url(part) for part in re.split(r",(?=\s*[a-z][a-z0-9+.-]*:)", value) if part.strip())
+    return tuple(url(part) for part in re.split(r",(?=\s*[a-z][a-z0-9+.-]*://)", value) if part.strip())
 
 
 def say_seconds(seconds: float) -> str:
     """A span of time as a person writes it, in the largest unit that keeps it whole."""
     for unit in ("d", "h", "min", "s"):
         if seconds >= _SECONDS[unit] and seconds % _SECONDS[unit] == 0:
-            return f"{seconds / _SECONDS[unit]:g}{unit}"
-    return f"{seconds * 1000:g}ms"
+            return f"{seconds / _SECONDS[unit]:.15g}{unit}"
+    return f"{seconds * 1000:.15g}ms"
 
 
 def say_bytes(amount: int) -> str:
