@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from ecompulse.store import Addition, QueryError, QueryTimeout, StoreError
 from ecompulse.store.duckdb.relations import IDENTITIES, MIGRATIONS, READINGS, SUMS
-from ecompulse.store.duckdb.tail import Tail, ledger_table, letters_table
+from ecompulse.store.duckdb.tail import Tail, ledger_table, letters_table, replayed_table
 
 logger = logging.getLogger(__name__)
 
@@ -132,6 +132,11 @@ class DuckDBStore:
             self._tail.add(addition)
             self._positions.update(addition.positions)
 
+    def mark_replayed(self, ids: Sequence[str], at_us: int) -> None:
+        """Remember that dead letters were sent through the door again; durable after the next flush."""
+        with self._lock:
+            self._tail.replayed.update(dict.fromkeys(ids, at_us))
+
     @property
     def tail_rows(self) -> int:
         """Rows that wait for the next flush."""
@@ -224,8 +229,9 @@ class DuckDBStore:
                 parts = [part for part in (self._frozen, self._tail) if part is not None]
                 tail = pa.concat_tables([part.table() for part in parts])
                 letters = [letter for part in parts for letter in part.dead_letters]
+                replayed = {name: at for part in parts for name, at in part.replayed.items()}
                 ledger = sum((part.ledger for part in parts[1:]), parts[0].ledger.copy())
-                for name, table in zip(_TAIL, (tail, letters_table(letters), ledger_table(ledger)), strict=True):
+                for name, table in zip(_TAIL, (tail, letters_table(letters), ledger_table(ledger), replayed_table(replayed)), strict=True):
                     cursor.register(name, table)
                 if fresh:
                     for view in _VIEWS:
@@ -271,6 +277,10 @@ def _insert(writer: duckdb.DuckDBPyConnection, frozen: Tail) -> None:
         writer.register("letters", letters_table(frozen.dead_letters))
         writer.execute("insert or ignore into dead_letters select * from letters")
         writer.unregister("letters")
+    if frozen.replayed:
+        writer.register("replayed", replayed_table(frozen.replayed))
+        writer.execute("update dead_letters set replayed_at = r.replayed_at from replayed r where r.id = dead_letters.id")
+        writer.unregister("replayed")
     writer.register("counts", ledger_table(frozen.ledger))
     writer.execute("insert into ledger select * from counts on conflict do update set count = count + excluded.count")
     writer.unregister("counts")
@@ -289,7 +299,7 @@ def _config(folder: Path, options: Options) -> dict[str, Any]:
     }
 
 
-_TAIL: Final = ("tail", "tail_letters", "tail_ledger")
+_TAIL: Final = ("tail", "tail_letters", "tail_ledger", "tail_replayed")
 _LOCKS: Final = ("set global TimeZone = 'UTC'", "set enable_external_access = false", "set lock_configuration = true")
 """Nothing that is asked of the store reaches files, extensions or the network, nor can it be set otherwise."""
 
@@ -299,7 +309,10 @@ def _views() -> Iterator[str]:
     yield f"create or replace temp view events as select * from {durable}.events union all select * from tail"
     for table, rows in {**SUMS, "identities": IDENTITIES}.items():
         yield f"create or replace temp view {table} as select * from {durable}.{table} union all ({rows.format(rows='tail')})"
-    yield f"create or replace temp view dead_letters as select * from {durable}.dead_letters union all select * from tail_letters"
+    yield (
+        "create or replace temp view dead_letters as select l.* replace (coalesce(l.replayed_at, r.replayed_at) as replayed_at) "
+        f"from (select * from {durable}.dead_letters union all select * from tail_letters) l left join tail_replayed r on r.id = l.id"
+    )
     yield f"create or replace temp view ledger as select * from {durable}.ledger union all select * from tail_ledger"
     for view, definition in READINGS.items():
         yield f"create or replace temp view {view} as {definition}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import pyarrow as pa
@@ -48,6 +48,8 @@ class Tail:
         self.dead_letters: list[PlacedLetter] = []
         self.ledger: Counter[LedgerKey] = Counter()
         self.positions: dict[int, int] = {}
+        self.replayed: dict[str, int] = {}
+        """Dead letter → when it was replayed, in microseconds since 1970."""
         self.rows = 0
 
     def add(self, addition: Addition) -> None:
@@ -62,7 +64,7 @@ class Tail:
     @property
     def empty(self) -> bool:
         """Whether there is nothing to flush."""
-        return not self.positions
+        return not self.positions and not self.replayed
 
     def table(self) -> pa.Table:
         """The rows, schema `ROWS`."""
@@ -114,6 +116,11 @@ def letters_table(placed: Iterable[PlacedLetter]) -> pa.Table:
             }
         )  # fmt: skip
     return pa.Table.from_pylist(rows, pa.schema([*LETTERS]))
+
+
+def replayed_table(replayed: Mapping[str, int]) -> pa.Table:
+    """Which dead letters were replayed, and when."""
+    return pa.table({"id": pa.array(list(replayed), pa.string()), "replayed_at": pa.array(list(replayed.values()), TIME)})
 
 
 def ledger_table(ledger: Counter[LedgerKey]) -> pa.Table:

@@ -1,0 +1,51 @@
+"""Reading one event again, in the dialect in which it came: for dead letters that are sent through the door once more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from ecompulse.collect.dialects import rest, segment
+from ecompulse.collect.dialects.document import Found, mapped
+from ecompulse.contract.read import Read, read_events
+
+_anything = msgspec.json.Decoder()
+_REST_KINDS: Final = (("action", "cart"), ("query", "search"), ("items", "purchase"), ("order_id", "purchase"), ("orderId", "purchase"))
+"""What tells the address that a body was sent to, which is not kept with it; without any of these it was a product view."""
+
+
+def read_again(dialect: str, body: bytes, site: str) -> Read:
+    """Read the bytes of one event; a body that was corrected into the canonical envelope is read as that.
+
+    Raises:
+        Unreadable: they are no JSON object.
+    """
+    mapping = _mapping(dialect, site)
+    if mapping is None:
+        return read_events(body)
+    found = _object(body)
+    if found is None or "event_type" in found:
+        return read_events(body)
+    return mapped([(found, body)], mapping)
+
+
+def _mapping(dialect: str, site: str) -> Callable[[Found], Found] | None:
+    if dialect == segment.NAME:
+        return lambda message: segment.to_event(message.get("type") or message.get("action"), message, {}, site)
+    if dialect == rest.NAME:
+        return lambda found: rest.to_event(_rest_kind(found), found)
+    return None
+
+
+def _rest_kind(found: Found) -> str:
+    return next((kind for name, kind in _REST_KINDS if name in found), "product-view")
+
+
+def _object(body: bytes) -> dict[str, Any] | None:
+    try:
+        found = _anything.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
