@@ -30,10 +30,10 @@ _verdicts: dict[str, bool] = {}
 
 def are_crawlers(agents: list[str]) -> list[bool]:
     """Tell of each user agent whether CrawlerDetect's lists hold it."""
+    if len(_verdicts) > CACHED_AGENTS:
+        _verdicts.clear()
     unknown = [agent for agent in dict.fromkeys(agents) if agent not in _verdicts]
     if unknown:
-        if len(_verdicts) + len(unknown) > CACHED_AGENTS:
-            _verdicts.clear()
         rest = pl.Series([agent[:READ_CHARACTERS].strip() for agent in unknown], dtype=pl.String).str.replace_all(_BROWSERS, "")
         found = zip(unknown, rest.to_list(), rest.str.contains(_CRAWLERS).to_list(), strict=True)
         _verdicts.update((agent, listed or _CRAWLERS_AHEAD.search(text) is not None) for agent, text, listed in found)

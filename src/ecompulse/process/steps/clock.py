@@ -24,8 +24,8 @@ TOLERANCE_US: Final = 60 * SECOND_US
 """A clock is off when its estimate is beyond this. `received_at − sent_at` is the skew and the delay of the request together, so a healthy
 device shows its delay; senders give a request up within 10 to 30 s, and devices that set their clocks by the network are right to a few
 seconds. What is beyond a minute is a clock, and what is within moves no event to another session or hour that matters."""
-FORGET_US: Final = DAY_US // 2
-"""Length of a generation: what was not met for one to two of them is forgotten."""
+FORGET_US: Final = DAY_US
+"""Length of a generation: what was not met for one to two of them is forgotten; who comes every day is not."""
 KEYS_MAX: Final = 65_536
 """Devices and sessions in a generation, about 7 MB in memory and 0.5 MB saved; with more, they are forgotten sooner."""
 _EARLIEST_US: Final = 946_684_800 * SECOND_US  # the year 2000: no time before it is taken at the door
@@ -98,7 +98,8 @@ class ClockSkew:
     def _corrections(self, sessions: list[tuple[int, int]], codes: Codes, difference: Micros, received: Micros) -> Micros:
         """Return each row's correction, in effect row by row: to forget falls between two rows, not between two batches."""
         generation = int(received.max()) // FORGET_US
-        if generation > self._generation or len(self._recent) + 2 * len(sessions) > self._keys_max:
+        new = len({key for session in sessions for key in session if key not in self._recent})
+        if generation > self._generation or len(self._recent) + new > self._keys_max:
             if len(codes) == 1:
                 self._forget(generation)
             else:
@@ -112,11 +113,10 @@ class ClockSkew:
         return self._corrections([sessions[code] for code in present.tolist()], at, difference[part], received[part])
 
     def _forget(self, generation: int) -> None:
-        """Begin a new generation if time has come or the present one is full."""
-        if generation > self._generation or len(self._recent) + 2 > self._keys_max:
-            self._older = self._recent if generation <= self._generation + 1 else {}
-            self._recent = {}
-            self._generation = max(generation, self._generation)
+        """Begin a new generation, because its time has come or the present one is full."""
+        self._older = self._recent if generation <= self._generation + 1 else {}
+        self._recent = {}
+        self._generation = max(generation, self._generation)
 
     def _pins(self, sessions: list[tuple[int, int]], codes: Codes, difference: Micros) -> Micros:
         """Learn from the rows, and return the correction of each session."""

@@ -71,10 +71,11 @@ def _read_row(where: str, row: dict[str, Any]) -> tuple[str, Rate]:
     if not isinstance(currency, str) or not _CURRENCY.fullmatch(currency):
         raise RatesUnreadable(f"{where}: currency {currency!r} is not a code of ISO 4217 such as USD")
     try:
-        rate = Decimal(str(row.get("rate"))).quantize(PLACES, ROUND_HALF_EVEN)
-    except InvalidOperation:
-        rate = Decimal(0)
-    if not 0 < rate <= _RATE_MAX:
+        rate = Decimal(str(row.get("rate")).strip()).quantize(PLACES, ROUND_HALF_EVEN)
+        usable = rate.is_finite() and 0 < rate <= _RATE_MAX
+    except InvalidOperation:  # no number, or one with more digits than a decimal has
+        usable = False
+    if not usable:
         raise RatesUnreadable(f"{where}: rate {row.get('rate')!r} is not a number above 0 (kept with 8 places) such as 0.9215")
     try:
         day = since if since is None or type(since) is date else date.fromisoformat(str(since))
