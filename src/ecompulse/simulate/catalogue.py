@@ -10,67 +10,57 @@ import numpy.typing as npt
 
 PRODUCTS_PER_CATEGORY = 60
 
-# name, lowest and highest price in euros, qualities, things
-_RANGES: tuple[tuple[str, int, int, str, str], ...] = (
+# name, qualities, things with their usual price in euros
+_RANGES: tuple[tuple[str, str, str], ...] = (
     (
         "Electronics",
-        15,
-        900,
         "Aurora,Nimbus,Volt,Orbit,Pulse,Echo,Lumen,Vector",
-        'Wireless Headphones,Smart Watch,Bluetooth Speaker,Power Bank,Webcam,Mechanical Keyboard,Tablet,Wireless Earbuds,Monitor 27"',
+        (
+            "Wireless Headphones:89,Smart Watch:179,Bluetooth Speaker:59,Power Bank:35,Webcam:69,Mechanical Keyboard:99,Tablet:329,"
+            'Wireless Earbuds:75,Monitor 27":249'
+        ),
     ),
     (
         "Clothing",
-        9,
-        180,
         "Organic Cotton,Merino,Linen,Recycled,Brushed,Classic,Oversized,Slim-Fit",
-        "T-Shirt,Hoodie,Jeans,Shirt,Jacket,Dress,Chinos,Cardigan,Raincoat",
+        "T-Shirt:22,Hoodie:49,Jeans:69,Shirt:45,Jacket:119,Dress:65,Chinos:55,Cardigan:59,Raincoat:89",
     ),
     (
         "Home & Kitchen",
-        6,
-        320,
         "Nordic,Cast-Iron,Bamboo,Stoneware,Stainless,Oak,Copper,Handmade",
-        "Frying Pan,Chef's Knife,Table Lamp,Coffee Maker,Dinner Set,Storage Box,Cutting Board,Kettle,Wool Throw",
+        "Frying Pan:45,Chef's Knife:59,Table Lamp:55,Coffee Maker:79,Dinner Set:99,Storage Box:15,Cutting Board:24,Kettle:42,Wool Throw:69",
     ),
     (
         "Sports & Outdoors",
-        8,
-        450,
         "Trail,Summit,Featherlight,All-Weather,Pro,Compact,Alpine,Everyday",
-        "Running Shoes,Yoga Mat,Backpack 30 L,Tent,Water Bottle,Dumbbell Set,Cycling Helmet,Sleeping Bag,Trekking Poles",
+        (
+            "Running Shoes:109,Yoga Mat:32,Backpack 30 L:85,Tent:199,Water Bottle:18,Dumbbell Set:65,Cycling Helmet:59,Sleeping Bag:95,"
+            "Trekking Poles:55"
+        ),
     ),
     (
         "Beauty",
-        4,
-        95,
         "Hydrating,Botanical,Gentle,Vitamin C,Night,Unscented,Mineral,Rose",
-        "Face Cream,Shampoo,Serum,Hand Balm,Sunscreen SPF 50,Lip Care,Body Oil,Cleanser,Clay Mask",
+        "Face Cream:28,Shampoo:9,Serum:35,Hand Balm:8,Sunscreen SPF 50:16,Lip Care:5,Body Oil:19,Cleanser:14,Clay Mask:17",
     ),
     (
         "Books",
-        5,
-        60,
         "The Illustrated,A Short History of,Everyday,The Complete,A Field Guide to,Letters on,The Joy of,Notes on",
-        "Gardens,Bread,Cities,the Night Sky,Birds,Tea,Mountains,Typography,the Sea",
+        "Gardens:25,Bread:22,Cities:28,the Night Sky:24,Birds:19,Tea:16,Mountains:32,Typography:35,the Sea:15",
     ),
     (
         "Toys & Games",
-        7,
-        140,
         "Wooden,Magnetic,Giant,Pocket,Glow,Family,Travel,Junior",
-        "Train Set,Puzzle 1000,Building Blocks,Board Game,Card Game,Kite,Doll House,Marble Run,Science Kit",
+        "Train Set:49,Puzzle 1000:15,Building Blocks:35,Board Game:32,Card Game:12,Kite:19,Doll House:89,Marble Run:39,Science Kit:29",
     ),
     (
         "Garden",
-        5,
-        260,
         "Terracotta,Hardy,Solar,Folding,Galvanised,Heirloom,Self-Watering,Cedar",
-        "Planter,Seed Mix,Lantern,Chair,Watering Can,Tomato Seeds,Raised Bed,Bird Feeder,Pruning Shears",
+        "Planter:25,Seed Mix:5,Lantern:22,Chair:75,Watering Can:29,Tomato Seeds:4,Raised Bed:89,Bird Feeder:19,Pruning Shears:24",
     ),
 )
 
-CATEGORIES: tuple[str, ...] = tuple(name for name, *_ in _RANGES)
+CATEGORIES: tuple[str, ...] = tuple(name for name, _, _ in _RANGES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +83,11 @@ def products(seed: int) -> list[Product]:
     """The catalogue: `PRODUCTS_PER_CATEGORY` products of each category, one category after the other, each from most to least popular."""
     random = Random(f"catalogue {seed}")  # noqa: S311  must be the same again, not secret
     made: list[Product] = []
-    for code, (category, lowest, highest, qualities, things) in enumerate(_RANGES):
-        names = [f"{quality} {thing}" for quality in qualities.split(",") for thing in things.split(",")]
-        for number, name in enumerate(random.sample(names, PRODUCTS_PER_CATEGORY)):
-            euros = int(lowest * (highest / lowest) ** (random.random() ** 1.4))
-            cents = euros * 100 + random.choice((99, 99, 99, 95, 90, 50, 0))
+    for code, (category, qualities, things) in enumerate(_RANGES):
+        pairs = [(quality, *thing.split(":")) for quality in qualities.split(",") for thing in things.split(",")]
+        for number, (quality, thing, usual) in enumerate(random.sample(pairs, PRODUCTS_PER_CATEGORY)):
+            name = f"{quality} {thing}"
+            cents = int(int(usual) * random.uniform(0.7, 1.6)) * 100 + random.choice((99, 99, 99, 95, 90, 50, 49))
             made.append(Product(f"P-{code + 1}{number:03d}", name, category, f"{slug(name)}-{code + 1}{number:03d}", cents))
     return made
 

@@ -134,7 +134,7 @@ def _walk(random: Random, intent: str) -> Iterator[Step]:
         return
     slots = list(range(random.randint(1, SLOTS)))
     cart: dict[int, int] = {}
-    wish = {"browse": 0.10, "search": 0.20, "buy": 0.62, "deal": 0.32}[intent]
+    wish = {"browse": 0.05, "search": 0.09, "buy": 0.36, "deal": 0.16}[intent]
     for slot in slots:
         yield from _find(random, intent)
         yield Step("product_view", slot, gap_ms=_pause(random, 9))
@@ -166,7 +166,7 @@ def _check_out(random: Random, intent: str, cart: dict[int, int]) -> Iterator[St
     if len(cart) > 1 and random.random() < 0.25:
         slot = random.choice(list(cart))
         yield Step("remove_from_cart", slot, cart.pop(slot), gap_ms=_pause(random, 6))
-    if random.random() > {"browse": 0.35, "search": 0.5, "buy": 0.72, "deal": 0.5}[intent]:
+    if random.random() > {"browse": 0.2, "search": 0.3, "buy": 0.55, "deal": 0.35}[intent]:
         return
     yield from _page(random, CHECKOUT)
     if random.random() < 0.45:

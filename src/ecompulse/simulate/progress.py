@@ -26,10 +26,10 @@ class Progress:
         before, self.total = self.total, self.total + count
         crossed = range(before // EVERY + 1, self.total // EVERY + 1)
         now = time.monotonic()
-        fast = self._target is None or self._target * burst > FAST
+        actual = (self.total - self._last_total) / max(now - self._last_time, 1e-6)
+        fast = self._target is None or max(actual, self._target * burst) > FAST
         if not crossed or (fast and now - self._last_time < QUIET_SECONDS):
             return
-        actual = (self.total - self._last_total) / max(now - self._last_time, 1e-6)
         for hundreds in crossed[-1:] if fast else crossed:
             self._print(hundreds * EVERY, actual, errors, burst)
         self._last_time, self._last_total = now, self.total
