@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from ecompulse.contract.check import check
 from ecompulse.contract.columns import DeadLetter
 from ecompulse.contract.event import Event, Item, Properties
-from ecompulse.log.sqlite import SqliteAppender, SqliteReader, file
+from ecompulse.log.sqlite import SqliteAppender, SqliteReader, file, retain
 from ecompulse.process.engine import Limits
-from ecompulse.process.service import Config, Processing
+from ecompulse.process.service import CannotRebuild, Config, Processing
 from ecompulse.process.step import Context, Steps
 from ecompulse.store import StoreError
 
@@ -57,7 +57,7 @@ def batch(*events: Event) -> pa.RecordBatch:
 
 @contextmanager
 def processing(folder: Path, **limits: Any) -> Iterator[Processing]:
-    opened = Processing(Config(data=folder, limits=Limits(**limits)), Steps([]))
+    opened = Processing(Config(data=folder, limits=Limits(**limits)), lambda: Steps([]))
     try:
         yield opened
     finally:
@@ -119,7 +119,7 @@ def test_a_rejected_event_keeps_its_bytes_even_when_they_are_no_text(tmp_path: P
 def test_what_was_not_written_is_read_again_after_a_crash(tmp_path: Path) -> None:
     appender = SqliteAppender(tmp_path / "log")
     appender.append(batch(*(event(n) for n in range(10))), [])
-    crashed = Processing(Config(data=tmp_path), Steps([]))
+    crashed = Processing(Config(data=tmp_path), lambda: Steps([]))
     drain(crashed)
     crashed.engine.flush()
     appender.append(batch(*(event(n) for n in range(5, 20))), [])
@@ -188,7 +188,7 @@ def test_a_step_that_fails_on_one_row_costs_that_row_only(tmp_path: Path) -> Non
         return rows
 
     SqliteAppender(tmp_path / "log").append(batch(*(event(n) for n in range(20))), [])
-    opened = Processing(Config(data=tmp_path), Steps([("hates-seven", hates_seven)]))
+    opened = Processing(Config(data=tmp_path), lambda: Steps([("hates-seven", hates_seven)]))
     drain(opened)
     assert ledger(opened) == {"stored": 19, "dead_letter": 1}
     assert "hates-seven" in ask(opened, "select reason from dead_letters")[0][0]
@@ -280,7 +280,7 @@ def test_batching_and_flushing_do_not_change_results(made: list[tuple[Any, ...]]
 
 def test_the_engine_goes_on_by_itself_while_events_arrive(tmp_path: Path) -> None:
     appender = SqliteAppender(tmp_path / "log")
-    opened = Processing(Config(data=tmp_path, limits=Limits(tail_rows=50, tail_seconds=0.05)), Steps([]))
+    opened = Processing(Config(data=tmp_path, limits=Limits(tail_rows=50, tail_seconds=0.05)), lambda: Steps([]))
     opened.start()
     for n in range(30):
         appender.append(batch(*(event(10 * n + k) for k in range(10))), [])
@@ -292,3 +292,46 @@ def test_the_engine_goes_on_by_itself_while_events_arrive(tmp_path: Path) -> Non
     with processing(tmp_path) as again:
         assert again.store.durable_positions() == {0: 300}
         assert ask(again, "select count(distinct event_id) from events") == [(300,)]
+
+
+def test_a_rebuilt_store_takes_the_place_of_the_old_one_and_numbers_never_change(tmp_path: Path) -> None:
+    appender = SqliteAppender(tmp_path / "log")
+    letter = DeadLetter("is required", "event_type", None, None, "canonical", "default", None, NOW_US, b"{}")
+    appender.append(batch(*(event(n, "purchase", minute=n) for n in range(40))), [letter])
+    appender.append(batch(*(event(n, "purchase", minute=n) for n in range(30, 50))), [])
+    opened = Processing(Config(data=tmp_path, limits=Limits(tail_rows=16, tail_seconds=0.01)), lambda: Steps([]))
+    opened.start()
+    reader = SqliteReader(tmp_path / "log")
+    while opened.store.positions() != reader.end():
+        assert opened.engine.trouble is None
+    opened.mark_replayed(["0-40"], NOW_US)
+    before = {name: sorted(ask(opened, sql), key=repr) for name, sql in TABLES.items()}
+    old = opened.store
+    rebuild = opened.start_rebuild("second")
+    while not rebuild.finished:
+        assert ask(opened, "select count(*), sum(revenue) from events") == ask(opened, "select count(*), sum(revenue) from events")
+        assert ask(opened, "select count(*) from events") == [(50,)]
+    assert rebuild.failure is None
+    assert opened.store is not old
+    assert {name: sorted(ask(opened, sql), key=repr) for name, sql in TABLES.items()} == before
+    assert ask(opened, "select id, replayed_at is not null from dead_letters") == [("0-40", True)]
+    appender.append(batch(event(60)), [])
+    while opened.store.positions() != reader.end():
+        assert opened.engine.trouble is None
+    opened.stop()
+    with processing(tmp_path) as again:
+        assert again.store.path.parent.name == "second"
+        assert ask(again, "select count(*) from events") == [(51,)]
+
+
+def test_a_rebuild_is_refused_when_the_log_no_longer_holds_everything(tmp_path: Path) -> None:
+    appender, reader = SqliteAppender(tmp_path / "log", file_bytes=1), SqliteReader(tmp_path / "log", "main")
+    for n in range(3):
+        appender.append(batch(event(n)), [])
+    with processing(tmp_path) as opened:
+        drain(opened)
+        opened.engine.flush()
+        reader.done(opened.store.durable_positions())
+        retain(tmp_path / "log", age_seconds_max=0, bytes_max=0, now=2e9)
+        with pytest.raises(CannotRebuild, match="offset 2"):
+            opened.start_rebuild("second")

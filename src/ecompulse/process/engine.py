@@ -106,6 +106,17 @@ class Engine:
         """End `run`; what the log still holds is taken at the next start."""
         self._stopping.set()
 
+    def resume(self) -> None:
+        """Allow `run` again after `stop`."""
+        self._stopping.clear()
+
+    def abandon(self) -> None:
+        """Write nothing more, and let go of the log: another store has taken this one's place."""
+        if self._flush is not None:
+            self._flush_ended()
+        self._writer.shutdown()
+        self._reader.close()
+
     def close(self) -> None:
         """Take what the log still holds, as far as two seconds go, and write the tail. Called when `run` has ended."""
         until = time.monotonic() + 2

@@ -1,10 +1,13 @@
-"""The engine with all that it needs, opened from a data folder, and its thread."""
+"""The engine with all that it needs, opened from a data folder, its threads, and the exchange of its store for a rebuilt one."""
 
 from __future__ import annotations
 
 import logging
+import shutil
 import threading
-from contextlib import AbstractContextManager
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +15,8 @@ from typing import Any, Final
 from msgspec import Struct
 
 from ecompulse.log.sqlite import SqliteReader, retain
+from ecompulse.log.sqlite.retain import gone
+from ecompulse.process import stores
 from ecompulse.process.engine import Engine, Limits, Watch
 from ecompulse.process.fingerprint import SCHEME
 from ecompulse.process.identify import Ids
@@ -24,6 +29,10 @@ logger = logging.getLogger(__name__)
 
 RETENTION_SECONDS: Final = 30.0
 """How often the log is looked at for files to delete."""
+NEAR_EVENTS: Final = 50_000
+"""A rebuilt store this near to the one in use takes its place: the engine stands still for the rest, a fraction of a second."""
+GRACE_SECONDS: Final = 60.0
+"""How long the store that was replaced stays open for the questions that were asked of it: longer than any may run."""
 
 
 class Config(Struct, frozen=True, kw_only=True):
@@ -37,39 +46,81 @@ class Config(Struct, frozen=True, kw_only=True):
     log_keep_bytes: int = 20_000_000_000
 
 
-class Processing:
-    """The open store and the engine that fills it."""
+class CannotRebuild(Exception):
+    """A store cannot be rebuilt as asked; the text says why and what to do."""
 
-    def __init__(self, config: Config, steps: Steps, watch: Watch | None = None) -> None:
-        """Open log, store and ids; nothing runs yet.
 
-        Raises:
-            StoreError: the store cannot be opened.
-        """
-        self.config = config
-        self.reader = SqliteReader(config.data / "log")
-        self.store = DuckDBStore(config.data / "store", config.store)
+class Rebuild(Struct):
+    """How far a rebuild is; `finished` with `failure` None is a store that has taken its place."""
+
+    into: str
+    taken: int = 0
+    of: int = 0
+    seconds: float = 0.0
+    finished: bool = False
+    failure: str | None = None
+
+
+class _Line:
+    """One store and the engine that fills it."""
+
+    def __init__(self, config: Config, name: str, steps: Steps, watch: Watch | None) -> None:
+        folder = stores.folder_of(config.data, name)
+        self.name = name
+        self.reader = SqliteReader(config.data / "log", name)
+        self.store = DuckDBStore(folder, config.store)
         scheme = self.store.state("fingerprints")
         comparable = scheme is None or scheme == SCHEME.encode()
         if not comparable:
             logger.warning("fingerprints were made by another version (%s): a known id counts as a duplicate whatever its content", scheme)
-        self.ids = Ids(config.data / "store" / "ids", self.store.id_runs(), comparable=comparable)
+        ids = Ids(folder / "ids", self.store.id_runs(), comparable=comparable)
         saved = self.store.state("steps")
         if saved:
             steps.restore(saved)
-        self.engine = Engine(self.reader, self.store, self.ids, steps, config.context, limits=config.limits, watch=watch)
+        self.engine = Engine(self.reader, self.store, ids, steps, config.context, limits=config.limits, watch=watch)
+        self.thread = threading.Thread(target=self.engine.run, name=f"engine-{name}", daemon=True)
+
+    def halt(self) -> None:
+        """End the engine's thread; its store stays open."""
+        self.engine.stop()
+        if self.thread.ident is not None:
+            self.thread.join()
+
+
+class Processing:
+    """The open store and the engine that fills it."""
+
+    def __init__(self, config: Config, steps: Callable[[], Steps], watch: Watch | None = None) -> None:
+        """Open log, store and ids; nothing runs yet. `steps` makes a new list of steps: each store has its own state of them.
+
+        Raises:
+            StoreError: the store cannot be opened.
+        """
+        self.config, self._steps, self._watch = config, steps, watch
+        self._line = _Line(config, stores.current(config.data), steps(), watch)
         self.warnings: list[str] = []
         self._looker, self._looking = SqliteReader(config.data / "log"), threading.Lock()
         self._ended = threading.Event()
-        self._threads = [
-            threading.Thread(target=self.engine.run, name="engine", daemon=True),
-            threading.Thread(target=self._retain, name="retention", daemon=True),
-        ]
+        self._retention = threading.Thread(target=self._retain, name="retention", daemon=True)
+        self._rebuilding: threading.Thread | None = None
+        self._replaced: threading.Thread | None = None
+        self.rebuild: Rebuild | None = None
+        """The rebuild that is under way, or the last one."""
+
+    @property
+    def store(self) -> DuckDBStore:
+        """The store in use."""
+        return self._line.store
+
+    @property
+    def engine(self) -> Engine:
+        """The engine that fills it."""
+        return self._line.engine
 
     def start(self) -> None:
         """Begin to process."""
-        for thread in self._threads:
-            thread.start()
+        self._line.thread.start()
+        self._retention.start()
 
     # ---- what is asked of it: see `ecompulse.analyze.reading.Readable` --------------------------------------------------
 
@@ -88,31 +139,128 @@ class Processing:
     def ledger(self, by: str | None = None) -> dict[str, Any]:
         """What became of every event: in all, or by site, dialect, key or type."""
         with self.store.snapshot() as snapshot:
-            return totals(snapshot, self._ends(), self.as_of()) if by is None else grouped(snapshot, by)
+            return totals(snapshot, self.ends(), self.as_of()) if by is None else grouped(snapshot, by)
 
-    def _ends(self) -> dict[int, int]:
+    def ends(self) -> dict[int, int]:
+        """The end of each partition of the log."""
         with self._looking:
             return self._looker.end()
+
+    def mark_replayed(self, ids: Sequence[str], at_us: int) -> None:
+        """Remember that dead letters were sent through the door again."""
+        self.store.mark_replayed(ids, at_us)
 
     @property
     def alive(self) -> bool:
         """Whether the engine's thread runs."""
-        return self._threads[0].is_alive()
+        return self._line.thread.is_alive()
 
     def stop(self) -> None:
         """Take what the log holds as far as two seconds go, write everything, and close."""
         self._ended.set()
-        self.engine.stop()
-        for thread in self._threads:
-            if thread.ident is not None:
+        for thread in (self._rebuilding, self._replaced, self._retention):
+            if thread is not None and thread.ident is not None:
                 thread.join()
-        self.engine.close()
-        self.store.close()
+        self._line.halt()
+        self._line.engine.close()
+        self._line.store.close()
 
     def abandon(self) -> None:
         """Close without processing or writing anything: for those who only asked."""
-        self.reader.close()
-        self.store.close()
+        self._line.reader.close()
+        self._line.store.close()
+
+    # ---- rebuilding -----------------------------------------------------------------------------------------------------
+
+    def start_rebuild(self, into: str) -> Rebuild:
+        """Begin to rebuild the store from the log, with today's steps, into a new store `into` that then takes the place of this one.
+
+        Raises:
+            CannotRebuild: one is under way, the name is taken, or the log no longer reaches back to its beginning.
+        """
+        if self.rebuild is not None and not self.rebuild.finished:
+            raise CannotRebuild(f"the store {self.rebuild.into} is being rebuilt already; wait for it")
+        try:
+            folder = stores.folder_of(self.config.data, into)
+        except stores.WrongName as error:
+            raise CannotRebuild(str(error)) from None
+        if into == self._line.name or folder.exists():
+            raise CannotRebuild(f"there is a store {into} already; choose another name, or delete {folder} if nobody uses it")
+        missing = gone(self.config.data / "log")
+        if missing:
+            told = ", ".join(f"partition {partition} begins at offset {offset:,}" for partition, offset in missing.items())
+            raise CannotRebuild(f"the log no longer holds everything ({told}): a store rebuilt from it would lack what came before")
+        self.rebuild = Rebuild(into)
+        self._rebuilding = threading.Thread(target=self._rebuild, args=(self.rebuild,), name="rebuild", daemon=True)
+        self._rebuilding.start()
+        return self.rebuild
+
+    def _rebuild(self, rebuild: Rebuild) -> None:
+        began = time.monotonic()
+        try:
+            with self._new_line(rebuild.into) as line:
+                self._fill(line, rebuild, began)
+                self._take_over(line)
+        except Exception as error:
+            logger.exception("the store %s was not rebuilt", rebuild.into)
+            rebuild.failure = f"{type(error).__name__}: {error}"
+        rebuild.seconds, rebuild.finished = time.monotonic() - began, True
+
+    @contextmanager
+    def _new_line(self, name: str) -> Iterator[_Line]:
+        line = _Line(self.config, name, self._steps(), None)
+        try:
+            yield line
+        finally:
+            if line is not self._line:  # it did not take over: nothing of it is of use
+                line.reader.close()
+                line.store.close()
+                shutil.rmtree(stores.folder_of(self.config.data, name), ignore_errors=True)
+                line.reader.forget()
+
+    def _fill(self, line: _Line, rebuild: Rebuild, began: float) -> None:
+        while True:
+            if self._ended.is_set():
+                raise CannotRebuild("it was stopped; begin again")
+            line.engine.round()
+            line.engine.flush_when_due()
+            rebuild.taken = sum(line.store.positions().values())
+            rebuild.of, rebuild.seconds = sum(self.ends().values()), time.monotonic() - began
+            if rebuild.of - rebuild.taken <= NEAR_EVENTS:
+                return
+
+    def _take_over(self, line: _Line) -> None:
+        """Stop the old engine, bring the new store to where the old one is, and exchange them: questions see the one or the other, whole."""
+        old = self._line
+        old.halt()
+        try:
+            with old.store.snapshot() as snapshot:
+                letters = snapshot.query(
+                    "select id, epoch_us(replayed_at) as at from dead_letters where replayed_at is not null"
+                ).to_pylist()
+            for letter in letters:
+                line.store.mark_replayed([letter["id"]], letter["at"])
+            while any(line.store.positions().get(partition, 0) < position for partition, position in old.store.positions().items()):
+                line.engine.round()
+            line.engine.flush()
+            stores.switch(self.config.data, line.name)
+        except BaseException:
+            old.engine.resume()
+            old.thread = threading.Thread(target=old.engine.run, name=old.thread.name, daemon=True)
+            old.thread.start()
+            raise
+        self._line = line
+        line.thread.start()
+        old.engine.abandon()
+        old.reader.forget()
+        self._replaced = threading.Thread(target=self._close_later, args=(old,), name="close-old-store", daemon=True)
+        self._replaced.start()
+
+    def _close_later(self, line: _Line) -> None:
+        self._ended.wait(GRACE_SECONDS)
+        line.store.close()
+
+    # ---- retention ------------------------------------------------------------------------------------------------------
 
     def _retain(self) -> None:
         while not self._ended.wait(RETENTION_SECONDS):

@@ -40,7 +40,7 @@ def opened(settings: Settings) -> Iterator[Asked]:
     if owner is not None:
         yield Asked(True, lambda sql: _rows(settings.serve, sql), lambda: call(settings.serve, "GET", "/api/ledger"))
         return
-    if not (settings.data / "store").exists():
+    if not (settings.data / "stores").exists():
         raise Refused(
             f"There is no store in {settings.data}.", "Name the data folder (--data FOLDER), or begin with: ecompulse run", COULD_NOT_TELL
         )
@@ -50,7 +50,7 @@ def opened(settings: Settings) -> Iterator[Asked]:
     from ecompulse.store import StoreError
 
     try:
-        closed = Processing(Config(data=settings.data), Steps([]))
+        closed = Processing(Config(data=settings.data), lambda: Steps([]))
     except StoreError as error:
         raise Refused(str(error), "`ecompulse doctor` says more.", NOT_SO) from error
     try:
@@ -94,5 +94,7 @@ def call(address: Address, method: str, path: str, body: Mapping[str, Any] | Non
     except ValueError:
         found = {"detail": said[:200].decode(errors="replace")}
     if answer.status >= 400:
-        raise Refused(f"http://{address.host}:{address.port}{path} answered {answer.status}: {found.get('detail', found)}", "", USED_WRONGLY)
+        raise Refused(
+            f"http://{address.host}:{address.port}{path} answered {answer.status}: {found.get('detail', found)}", "", USED_WRONGLY
+        )
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +15,6 @@ from ecompulse.contract.read import Unreadable
 from ecompulse.guard.privacy import scrub
 from ecompulse.log.sqlite import SqliteAppender
 from ecompulse.serve.state import Letter, Replayed
-from ecompulse.store.duckdb import DuckDBStore
 
 PARTITION: Final = 255
 """The partition of the log that takes replays: collectors take the numbers from 0 on."""
@@ -25,8 +24,8 @@ _NAMESPACE: Final = uuid.UUID("6f1d3c1e-6a52-5f0b-9f3e-3f7f2b1c9d10")
 class Letters:
     """Replays dead letters; one call at a time."""
 
-    def __init__(self, data: Path, store: DuckDBStore, ip_addresses: Addresses) -> None:
-        self._data, self._store, self._ip_addresses = data, store, ip_addresses
+    def __init__(self, data: Path, mark: Callable[[Sequence[str], int], None], ip_addresses: Addresses) -> None:
+        self._data, self._mark, self._ip_addresses = data, mark, ip_addresses
         self._appender: SqliteAppender | None = None
 
     def replay(self, letters: Sequence[Letter]) -> list[Replayed]:
@@ -55,7 +54,7 @@ class Letters:
         if checked.violations:
             return Replayed(letter.id, "rejected", checked.violations[0].field, checked.violations[0].reason)
         self._open().append(scrub(checked.batch, self._ip_addresses), [])
-        self._store.mark_replayed([letter.id], now_us)
+        self._mark([letter.id], now_us)
         return Replayed(letter.id, "accepted")
 
     def _open(self) -> SqliteAppender:

@@ -48,7 +48,10 @@ _LEDGER_KEYS: Final = "site, dialect, key, event_type"
 _MINUTE_KEYS: Final = "site, minute, event_type, currency"
 
 CHECKS: Final = (
-    Check("each event id is there once", "select event_id::varchar, '1 row', count(*)::varchar || ' rows' from events group by event_id having count(*) > 1"),
+    Check(
+        "each event id is there once",
+        "select event_id::varchar, '1 row', count(*)::varchar || ' rows' from events group by event_id having count(*) > 1",
+    ),
     Check(
         "each place of the log is there once",
         "select log_partition || '-' || log_offset, '1 row', count(*)::varchar || ' rows' from events group by log_partition, log_offset having count(*) > 1",

@@ -125,6 +125,10 @@ class SqliteReader:
         fresh.write_bytes(msgspec.json.encode(dict(positions)))
         fresh.replace(path)
 
+    def forget(self) -> None:
+        """Let retention wait for this reader no longer."""
+        (self.folder / "readers" / f"{self.name}.json").unlink(missing_ok=True)
+
     def close(self) -> None:
         """See `ecompulse.log.Reader.close`."""
         for _, connection in self._open.values():

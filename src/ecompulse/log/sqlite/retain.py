@@ -50,6 +50,12 @@ def retain(folder: Path, age_seconds_max: float, bytes_max: int, now: float | No
     return Retained(deleted, kept, warnings)
 
 
+def gone(folder: Path) -> dict[int, int]:
+    """Partitions whose beginning was deleted → the first offset that they still hold."""
+    begins = {partition: file.firsts(folder, partition) for partition in file.partitions(folder)}
+    return {partition: firsts[0] for partition, firsts in begins.items() if firsts and firsts[0] > 0}
+
+
 def _readers(folder: Path) -> dict[str, dict[int, int]]:
     return {path.stem: msgspec.json.decode(path.read_bytes(), type=dict[int, int]) for path in (folder / "readers").glob("*.json")}
 
