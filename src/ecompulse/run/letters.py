@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -22,11 +23,12 @@ _NAMESPACE: Final = uuid.UUID("6f1d3c1e-6a52-5f0b-9f3e-3f7f2b1c9d10")
 
 
 class Letters:
-    """Replays dead letters; one call at a time."""
+    """Replays dead letters, from whatever thread."""
 
     def __init__(self, data: Path, mark: Callable[[Sequence[str], int], None], ip_addresses: Addresses) -> None:
         self._data, self._mark, self._ip_addresses = data, mark, ip_addresses
         self._appender: SqliteAppender | None = None
+        self._one = threading.Lock()
 
     def replay(self, letters: Sequence[Letter]) -> list[Replayed]:
         """Send letters through the door again, and say what became of each.
@@ -36,7 +38,8 @@ class Letters:
         Raises:
             LogError: the log cannot be written; nothing was marked.
         """
-        return [self._replay(letter) for letter in letters]
+        with self._one:
+            return [self._replay(letter) for letter in letters]
 
     def _replay(self, letter: Letter) -> Replayed:
         try:

@@ -1,0 +1,156 @@
+"""The process role: the engine and its store, with the API and dashboard that ask it, in one process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+import ecompulse
+from ecompulse.analyze.parameters import Shop
+from ecompulse.log import LogError
+from ecompulse.observe import metrics
+from ecompulse.observe.logs import logger
+from ecompulse.process.engine import Limits
+from ecompulse.process.service import Config, Processing
+from ecompulse.process.step import Context
+from ecompulse.process.steps.installed import StepUnusable, load_steps
+from ecompulse.process.steps.rates import read_rates
+from ecompulse.run.errors import NOT_SO, Refused
+from ecompulse.run.letters import Letters
+from ecompulse.run.settings import Settings
+from ecompulse.serve.app import create_app
+from ecompulse.serve.service import serve as serve_app
+from ecompulse.serve.state import QueryLimits, ServeState
+from ecompulse.store import StoreError
+from ecompulse.store.duckdb.database import Options
+
+_log = logger("process")
+
+SWITCH_SECONDS: Final = 0.001
+"""How long one thread keeps the interpreter while another waits for it: the API's answers wait behind the engine's rounds."""
+GAUGES_SECONDS: Final = 1.0
+
+
+def serve(settings: Settings) -> int:
+    """Process and serve until SIGTERM or SIGINT; returns the exit status.
+
+    Raises:
+        Refused: the store, a step or the rates file cannot be used.
+    """
+    sys.setswitchinterval(SWITCH_SECONDS)
+    try:
+        processing = Processing(_config(settings), load_steps, _watch)
+    except (StoreError, StepUnusable, LogError, OSError, ValueError) as error:
+        raise Refused(str(error), "`ecompulse doctor` says more.", NOT_SO) from error
+    letters = Letters(settings.data, processing.mark_replayed, settings.ip_addresses)
+    role = _Role(settings, processing)
+    state = ServeState(
+        store=processing,
+        shop=Shop(currency=settings.currency, traffic=settings.traffic),
+        limits=QueryLimits(seconds=settings.query_time, rows=settings.query_rows),
+        version=ecompulse.__version__,
+        loopback=settings.serve.loopback,
+        collector=settings.collect.url,
+        ready=role.not_ready,
+        health=role.health,
+        metrics=metrics.text,
+        replay=letters.replay,
+    )
+    processing.start()
+    gauges = threading.Thread(target=role.gauge, name="gauges", daemon=True)
+    gauges.start()
+    try:
+        asyncio.run(serve_app(create_app(state), settings.serve.host, settings.serve.port))
+    finally:
+        role.stopping = True
+        letters.close()
+        processing.stop()
+        _log.info("stopped")
+    return 0
+
+
+def _config(settings: Settings) -> Config:
+    return Config(
+        data=settings.data,
+        context=Context(
+            reporting_currency=settings.currency,
+            default_currency=settings.site_currency,
+            rates=read_rates(settings.rates) if settings.rates is not None else {},
+            geo_database=str(settings.geo) if settings.geo is not None else None,
+            session_inactivity=timedelta(minutes=30),
+        ),
+        limits=Limits(settings.tail_rows, settings.tail_time),
+        store=Options(memory_bytes=settings.query_memory, threads=min(os.cpu_count() or 2, 8)),
+        log_keep_seconds=settings.log_keep_time,
+        log_keep_bytes=settings.log_keep_bytes,
+    )
+
+
+def _watch(*, events: int, seconds: float) -> None:
+    metrics.ROUND_SECONDS.observe(seconds)
+    metrics.ROUND_EVENTS.observe(events)
+
+
+class _Role:
+    """What this process says of itself."""
+
+    def __init__(self, settings: Settings, processing: Processing) -> None:
+        self._settings, self._processing = settings, processing
+        self._began = time.monotonic()
+        self.stopping = False
+
+    def not_ready(self) -> str | None:
+        """Why requests should go elsewhere; None when they can be answered."""
+        if self.stopping:
+            return "It is stopping."
+        if not self._processing.alive:
+            return "The engine has ended; the supervisor starts it again."
+        return self._processing.engine.trouble
+
+    def health(self) -> Mapping[str, Any]:
+        """Roles, rooms, disk and warnings, for the health page."""
+        ledger = self._processing.ledger()
+        disk = shutil.disk_usage(self._settings.data)
+        trouble = self._processing.engine.trouble
+        return {
+            "roles": [
+                {
+                    "name": "process",
+                    "status": "waiting" if trouble else "running",
+                    "pid": os.getpid(),
+                    "uptime_seconds": time.monotonic() - self._began,
+                    "memory_bytes": _memory_bytes(),
+                }
+            ],
+            "rooms": [
+                {"name": "log", "queue": ledger["in_flight"], "lag_seconds": self._processing.lag_seconds()},
+                {"name": "store", "queue": self._processing.store.tail_rows, "lag_seconds": self._processing.lag_seconds()},
+            ],
+            "disk": {"path": str(self._settings.data), "total_bytes": disk.total, "free_bytes": disk.free},
+            "warnings": [*([trouble] if trouble else []), *self._processing.warnings],
+        }
+
+    def gauge(self) -> None:
+        """Set the gauges every second until the role stops."""
+        while not self.stopping:
+            for partition, position in self._processing.store.positions().items():
+                metrics.POSITION.labels(str(partition)).set(position)
+            metrics.LAG_SECONDS.set(self._processing.lag_seconds())
+            metrics.TAIL_ROWS.set(self._processing.store.tail_rows)
+            metrics.STORE_BYTES.set(self._processing.store.path.stat().st_size)
+            time.sleep(GAUGES_SECONDS)
+
+
+def _memory_bytes() -> int | None:
+    try:
+        with open("/proc/self/statm", encoding="ascii") as statm:
+            return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return None
