@@ -167,7 +167,9 @@ class RunningSystem:
         """The children that are alive: process id to role."""
         rows = subprocess.run(["ps", "-eo", "pid=,pgid=,stat=,args="], capture_output=True, text=True, check=True).stdout.splitlines()
         split = [row.split(None, 3) for row in rows]
-        alive = [(int(pid), args) for pid, group, state, args in split if int(group) == self.pid and int(pid) != self.pid and "Z" not in state]
+        alive = [
+            (int(pid), args) for pid, group, state, args in split if int(group) == self.pid and int(pid) != self.pid and "Z" not in state
+        ]
         return {pid: args.split(" ecompulse ", 1)[-1].split()[0] for pid, args in alive}
 
     def role(self, name: str) -> int:

@@ -10,20 +10,28 @@ from ecompulse.run import values
 
 
 @pytest.mark.parametrize(
-    ("written", "seconds"), [("10", 10), ("10s", 10), ("500ms", 0.5), ("5 min", 300), ("5m", 300), ("12h", 43_200), ("7d", 604_800), ("1.5h", 5400)]
+    ("written", "seconds"),
+    [("10", 10), ("10s", 10), ("500ms", 0.5), ("5 min", 300), ("5m", 300), ("12h", 43_200), ("7d", 604_800), ("1.5h", 5400)],
 )
 def test_a_span_of_time_has_a_unit(written: str, seconds: float) -> None:
     assert values.duration(0, 1e9)(written) == seconds
 
 
-@pytest.mark.parametrize(("written", "amount"), [("10", 10), ("10MB", 10_000_000), ("1 KiB", 1024), ("1.5 GB", 1_500_000_000), ("2tb", 2 * 10**12)])
+@pytest.mark.parametrize(
+    ("written", "amount"), [("10", 10), ("10MB", 10_000_000), ("1 KiB", 1024), ("1.5 GB", 1_500_000_000), ("2tb", 2 * 10**12)]
+)
 def test_a_size_has_a_unit(written: str, amount: int) -> None:
     assert values.size(0, 10**15)(written) == amount
 
 
 @pytest.mark.parametrize(
     ("written", "host", "port", "loopback"),
-    [("127.0.0.1:8080", "127.0.0.1", 8080, True), ("localhost:1", "localhost", 1, True), ("[::1]:80", "::1", 80, True), ("0.0.0.0:80", "0.0.0.0", 80, False)],
+    [
+        ("127.0.0.1:8080", "127.0.0.1", 8080, True),
+        ("localhost:1", "localhost", 1, True),
+        ("[::1]:80", "::1", 80, True),
+        ("0.0.0.0:80", "0.0.0.0", 80, False),
+    ],
 )
 def test_an_address_is_host_and_port(written: str, host: str, port: int, loopback: bool) -> None:
     read = values.address(written)

@@ -27,19 +27,15 @@ def configure(level: str = "info", form: str = "auto", role: str = "") -> None:
         role: the name of this process in every line, such as collect.
     """
     text = form == "text" or (form == "auto" and sys.stderr.isatty())
-    shape: list[Any]
-    if text:
-        shape = [structlog.dev.ConsoleRenderer(colors=_colours(), pad_event_to=24, exception_formatter=structlog.dev.plain_traceback)]
-    else:
-        shape = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+    common: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        without_personal_data,
+        structlog.processors.TimeStamper(fmt="%H:%M:%S" if text else "iso", utc=not text),
+    ]
+    shape = _as_text() if text else _as_json()
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            without_personal_data,
-            structlog.processors.TimeStamper(fmt="%H:%M:%S" if text else "iso", utc=not text),
-            *shape,
-        ],
+        processors=[*common, *shape],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
@@ -47,8 +43,26 @@ def configure(level: str = "info", form: str = "auto", role: str = "") -> None:
     structlog.contextvars.clear_contextvars()
     if role:
         structlog.contextvars.bind_contextvars(role=role)
-    # Libraries speak through the standard module; only their warnings concern an operator.
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s %(message)s", force=True)
+    _configure_standard_library(level, common, shape)
+
+
+def _configure_standard_library(level: str, common: list[Any], shape: list[Any]) -> None:
+    """Give lines of the standard module the same form. Of libraries only warnings are said: the rest does not concern an operator."""
+    handler = logging.StreamHandler(sys.stderr)
+    told = [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *shape]
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processors=told, foreign_pre_chain=common))
+    logging.basicConfig(handlers=[handler], level=max(LEVELS[level], logging.WARNING), force=True)
+    logging.getLogger("ecompulse").setLevel(LEVELS[level])
+
+
+def _as_text() -> list[Any]:
+    return [structlog.dev.ConsoleRenderer(colors=_colours(), pad_event_to=24, exception_formatter=structlog.dev.plain_traceback)]
+
+
+def _as_json() -> list[Any]:
+    """One line of JSON; tracebacks without the values of variables, which may be personal."""
+    traceback = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+    return [structlog.processors.ExceptionRenderer(traceback), structlog.processors.JSONRenderer()]
 
 
 def logger(room: str) -> structlog.typing.FilteringBoundLogger:

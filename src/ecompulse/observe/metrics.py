@@ -14,10 +14,12 @@ Kind = Literal["counter", "gauge", "histogram"]
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
-# From well under a small request to the longest time-out; p99 promises (10 ms, 100 ms, 2 s) lie on edges, so that they can be read off exactly.
+# From well under a small request to the longest time-out; the promised p99 (10 ms, 100 ms, 2 s) are edges, so that they can be read off.
 SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+EVENTS: Final = (1.0, 5.0, 10.0, 50.0, 100.0, 500.0, 1_000.0, 5_000.0, 10_000.0, 50_000.0)
+"""Powers of ten and their halves, up to more than a round of the engine takes."""
 
-disable_created_metrics()  # type: ignore[no-untyped-call]  # it has no types; it leaves out a second series for each, that nobody asks for
+disable_created_metrics()  # type: ignore[no-untyped-call]  # it has no types. Nobody asks for the series that it leaves out
 
 REGISTRY: Final = CollectorRegistry(auto_describe=True)
 """Ours alone, so that a library's own metrics do not appear beside those that are documented."""
@@ -65,9 +67,9 @@ def gauge(role: str, name: str, unit: str, help: str, *labels: str) -> Gauge:  #
     return Gauge(declare(role, name, "gauge", unit, help, *labels).name, help, labels, registry=REGISTRY)
 
 
-def histogram(role: str, name: str, unit: str, help: str, *labels: str) -> Histogram:  # noqa: A002
-    """Declare a distribution of seconds, and keep it here."""
-    return Histogram(declare(role, name, "histogram", unit, help, *labels).name, help, labels, registry=REGISTRY, buckets=SECONDS)
+def histogram(role: str, name: str, unit: str, help: str, *labels: str, buckets: tuple[float, ...] = SECONDS) -> Histogram:  # noqa: A002
+    """Declare a distribution, of seconds unless its buckets say otherwise, and keep it here."""
+    return Histogram(declare(role, name, "histogram", unit, help, *labels).name, help, labels, registry=REGISTRY, buckets=buckets)
 
 
 def counter_family(metric: Metric) -> CounterMetricFamily:
@@ -130,8 +132,8 @@ POSITION = gauge(
 LAG_SECONDS = gauge(
     "process", "ecompulse_process_lag_seconds", "seconds", "How far the store is behind what was received; 0 when it has everything."
 )
-PROCESSED = counter("process", "ecompulse_process_events_total", "events", "Events that went through the engine.")
 ROUND_SECONDS = histogram("process", "ecompulse_process_round_seconds", "seconds", "One round of the engine: read, steps, identify, add.")
+ROUND_EVENTS = histogram("process", "ecompulse_process_round_events", "events", "Events in one round of the engine.", buckets=EVENTS)
 
 # store: where rows rest
 TAIL_ROWS = gauge("process", "ecompulse_store_tail_rows", "rows", "Rows in memory that are not yet in the database; the log has them.")

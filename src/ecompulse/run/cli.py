@@ -73,6 +73,13 @@ COMMANDS: tuple[Command, ...] = (
         ),
     ),
     Command(
+        "verify",
+        "verifying:verify",
+        STORED,
+        "Recompute every sum, close the ledger, compare with a truth file.",
+        ("ecompulse verify", "ecompulse verify --truth truth.json"),
+    ),
+    Command(
         "settings",
         "setting_up:settings",
         SETTING_UP,
@@ -148,7 +155,7 @@ def _status(arguments: list[str], *, debug: bool) -> int:
     except BrokenPipeError:  # whoever read our output has seen enough; Python must not complain at its exit that the rest cannot be written
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except Exception as error:  # noqa: BLE001 — the outermost frame: a person gets a sentence, --debug gets the rest
+    except Exception as error:  # the outermost frame: a person gets a sentence, --debug gets the rest
         if debug:
             raise
         _complain(said(f"{type(error).__name__}: {error}", "This is a defect in ecompulse, please report it; --debug shows where."))

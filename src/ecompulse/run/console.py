@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from types import TracebackType
-from typing import Any, TextIO
+from typing import Any
 from urllib.parse import urlsplit
 
 import ecompulse

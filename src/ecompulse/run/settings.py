@@ -60,7 +60,9 @@ class Settings:
     tail_time: float = setting("2s", values.duration(0.05, 600), "How long rows wait in memory before they are written to the store.")
     query_time: float = setting("10s", values.duration(0.1, 3600), "How long a question or query may run.")
     query_rows: int = setting("100000", values.whole(1, 10_000_000), "Rows that a query may return.")
-    query_memory: int = setting("512MB", values.size(64_000_000, 10**13), "Memory that questions may use together.")
+    query_memory: int = setting(
+        "1GB", values.size(128_000_000, 10**13), "Memory of the embedded store for questions and writing; beyond it, it uses the disk."
+    )
 
     # What is said
     log_level: str = setting("info", values.choice("debug", "info", "warning", "error"), "Least important line that is logged.")

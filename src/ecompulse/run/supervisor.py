@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from ecompulse.run import lock, ports
 from ecompulse.run.child import Child
 from ecompulse.run.console import Console
-from ecompulse.run.errors import USED_WRONGLY, Refused
+from ecompulse.run.errors import USED_WRONGLY
 from ecompulse.run.exposure import must_have_keys_where_open
 from ecompulse.run.settings import Settings
 from ecompulse.run.sources import Read
 from ecompulse.run.wakeup import Wakeup
 
-# A stop takes 5 s at most. The door closes first and commits what it took; then processing catches up and writes its tail.
+# A stop takes 5 s at most. The door closes first and commits what it took; processing has the rest to catch up and write its tail.
+DRAIN_SECONDS = 4.7
 DOOR_DRAIN_SECONDS = 1.8
-PROCESS_DRAIN_SECONDS = 2.6
 LOOK_SECONDS = 1.0  # how often to look for ended children even when no signal said so
 
 
@@ -98,15 +98,15 @@ def _watch(run: Run, environment: dict[str, str], wakeup: Wakeup, console: Conso
 
 def drain(run: Run) -> None:
     """End the children in the order of an event's way, so that what was acknowledged is also in the store when the run has ended."""
-    _end([*run.senders, *run.doors], DOOR_DRAIN_SECONDS)
-    _end(run.processing, PROCESS_DRAIN_SECONDS)
+    began = time.monotonic()
+    _end([*run.senders, *run.doors], began + DOOR_DRAIN_SECONDS)
+    _end(run.processing, began + DRAIN_SECONDS)
 
 
-def _end(children: Sequence[Child], seconds: float) -> None:
+def _end(children: Sequence[Child], give_up_at: float) -> None:
     """Ask children to end and wait for it; kill those that take too long: the log has what they had acknowledged."""
     for child in children:
         child.signal(signal.SIGTERM)
-    give_up_at = time.monotonic() + seconds
     for child in children:
         if child.process is None:
             continue

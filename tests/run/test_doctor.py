@@ -1,0 +1,84 @@
+"""The doctor sees what is wrong, and only that."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from pathlib import Path
+
+import pytest
+from tests.conftest import free_port
+
+from ecompulse.run import doctor, lock, sources
+from ecompulse.run.settings import Settings
+
+
+def settings(folder: Path, **changes: str) -> Settings:
+    usual = {"data": str(folder / "data"), "collect": f"127.0.0.1:{free_port()}", "serve": f"127.0.0.1:{free_port()}"}
+    return sources.read({**usual, **changes}, {}, folder).settings
+
+
+def seen(found: list[doctor.Finding], check: str) -> doctor.Finding:
+    return next(f for f in found if f.check == check)
+
+
+def test_a_fresh_machine_has_no_problem(tmp_path: Path) -> None:
+    assert [f for f in doctor.examine(settings(tmp_path)) if f.state == doctor.PROBLEM] == []
+
+
+def test_looking_changes_nothing(tmp_path: Path) -> None:
+    doctor.examine(settings(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_taken_port_is_a_problem_with_a_remedy(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        finding = seen(doctor.examine(settings(tmp_path, serve=f"127.0.0.1:{taken.getsockname()[1]}")), "Dashboard's port")
+    assert finding.state == doctor.PROBLEM
+    assert "ECOMPULSE_SERVE=" in finding.remedy
+
+
+def test_ports_of_a_run_on_this_folder_are_no_problem(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        asked = settings(tmp_path, serve=f"127.0.0.1:{taken.getsockname()[1]}")
+        lock.make_folder(asked.data)
+        held = lock.take(asked.data, "run", "x")
+        assert seen(doctor.examine(asked), "Dashboard's port").state == "fine"
+        os.close(held)
+
+
+def test_a_clock_that_was_set_back_is_a_problem(tmp_path: Path) -> None:
+    asked = settings(tmp_path)
+    written = asked.data / "log" / "0" / "00000000000000000000.sqlite"
+    written.parent.mkdir(parents=True)
+    written.touch()
+    os.utime(written, (time.time() + 3600,) * 2)
+    assert seen(doctor.examine(asked), "Clock").state == doctor.PROBLEM
+
+
+def test_a_damaged_log_is_a_problem(tmp_path: Path) -> None:
+    asked = settings(tmp_path)
+    written = asked.data / "log" / "0" / "00000000000000000000.sqlite"
+    written.parent.mkdir(parents=True)
+    written.write_bytes(b"this is no database, however long it may be, and it will not become one" * 100)
+    finding = seen(doctor.examine(asked), "Log")
+    assert finding.state == doctor.PROBLEM
+    assert str(written) in finding.seen
+
+
+def test_a_damaged_store_is_a_problem(tmp_path: Path) -> None:
+    asked = settings(tmp_path)
+    (asked.data / "store").mkdir(parents=True)
+    (asked.data / "store" / "events.duckdb").write_bytes(b"no database" * 1000)
+    assert seen(doctor.examine(asked), "Store").state == doctor.PROBLEM
+
+
+def test_a_nearly_full_disk_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: doctor.shutil._ntuple_diskusage(10**12, 10**12 - 10**8, 10**8))
+    assert seen(doctor.examine(settings(tmp_path)), "Disk").state == doctor.PROBLEM
+
+
+def test_a_folder_of_somebody_else_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor.os, "access", lambda _path, _mode: False)  # root, as whom tests may run, could write everywhere
+    assert seen(doctor.examine(settings(tmp_path)), "Data folder").state == doctor.PROBLEM
