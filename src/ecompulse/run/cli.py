@@ -80,6 +80,22 @@ COMMANDS: tuple[Command, ...] = (
         ("ecompulse verify", "ecompulse verify --truth truth.json"),
     ),
     Command(
+        "dead-letters list",
+        "letters:show_all",
+        STORED,
+        "List events that were not taken, and why.",
+        ("ecompulse dead-letters list", "ecompulse dead-letters list --reason currency --json"),
+    ),
+    Command("dead-letters show", "letters:show", STORED, "Show one dead letter whole.", ("ecompulse dead-letters show 0-1042",)),
+    Command(
+        "dead-letters replay",
+        "letters:replay",
+        STORED,
+        "Send dead letters through the door again, corrected if need be.",
+        ("ecompulse dead-letters replay 0-1042", "ecompulse dead-letters replay --field properties.currency --set properties.currency=EUR"),
+    ),
+    Command("replay", "rebuilding:replay", STORED, "Rebuild the store from the log, and use that.", ("ecompulse replay --into 2026-11",)),
+    Command(
         "settings",
         "setting_up:settings",
         SETTING_UP,
@@ -101,6 +117,7 @@ COMMANDS: tuple[Command, ...] = (
 )
 
 FAMILIES = {
+    "dead-letters": (STORED, "Dead letters: events that were not taken, with the reason and their bytes. Example: ecompulse dead-letters list"),
     "keys": (SETTING_UP, "Keys: who may send events for which site, and who may read."),
 }
 

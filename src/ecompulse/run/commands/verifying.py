@@ -31,7 +31,8 @@ def verify(
     """
     from ecompulse.run.asking import opened
     from ecompulse.run.truth import UnreadableTruth, compare
-    from ecompulse.run.verify import Checked, verify as checks_of
+    from ecompulse.run.verify import Checked
+    from ecompulse.run.verify import verify as checks_of
 
     found = flags.read(settings).settings
     expected = _read_truth(truth) if truth is not None else None
@@ -70,7 +71,9 @@ def _read_truth(path: Path) -> Any:
     try:
         return json_module.loads(path.read_bytes())
     except (OSError, ValueError) as error:
-        raise Refused(f"{path}: the truth cannot be read: {error}.", "Write one with: ecompulse simulate --truth FILE", COULD_NOT_TELL) from None
+        raise Refused(
+            f"{path}: the truth cannot be read: {error}.", "Write one with: ecompulse simulate --truth FILE", COULD_NOT_TELL
+        ) from None
 
 
 def _print(checks: Any) -> None:
