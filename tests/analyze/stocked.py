@@ -24,8 +24,8 @@ def event(event_type: str, when: datetime, user: str | None = "u", **columns: An
     """A row of `events`: what is not given is usual, or null."""
     usual = {
         "event_id": uuid.uuid4().bytes, "event_type": event_type, "timestamp": when, "received_at": when, "device_timestamp": when,
-        "user_id": user,
-                "site": "default", "dialect": "canonical", "filled": 0, "fingerprint": 1, "log_partition": 0, "log_offset": 0, "is_bot": False,
+        "user_id": user, "site": "default", "dialect": "canonical", "filled": 0, "fingerprint": 1, "log_partition": 0,
+        "log_offset": 0, "is_bot": False,
         "session_id": f"s-{user}", "source": "web", "platform": "web", "country": "DE",
     }  # fmt: skip
     return {**dict.fromkeys(STORED.names), **usual, **columns}

@@ -42,7 +42,8 @@ _REFUSED: Final = frozenset(
     """
     getenv current_setting getvariable setvariable nextval currval setval setseed write_log parse_duckdb_log_message sleep_ms stats query
     query_table current_query current_query_id current_connection_id current_transaction_id txid_current current_database current_catalog
-    current_user session_user user version get_block_size in_search_path json_serialize_plan json_serialize_sql json_deserialize_sql json_execute_serialized_sql
+    current_user session_user user version get_block_size in_search_path json_serialize_plan json_serialize_sql json_deserialize_sql
+    json_execute_serialized_sql
     """.split()  # noqa: SIM905 — thirty quoted names would be harder to read
 )
 """Functions that tell of the machine or the session, keep state, wait, or run SQL that nobody has judged."""

@@ -40,7 +40,7 @@ class TimeRange(Struct, frozen=True):
 def time_range(start: str | None, end: str | None, grain: str | None, zone: str | None, now: datetime) -> TimeRange:
     """Understand `from`, `to`, `grain` and `tz` as a person gave them. Raises `WrongParameter`.
 
-    Minutes are the grain of the sums that the store keeps, so both ends are widened to whole ones: every question then covers the same span.
+    Minutes are the grain of the sums that the store keeps, so both ends are widened to whole ones: all questions cover the same span.
     """
     where = zone_named(zone or "UTC")
     until = instant("to", end, where) if end else now

@@ -1,0 +1,92 @@
+"""Lists that are read from the newest on: events in full, and dead letters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from ecompulse.analyze.cursor import UUID, before, cursor
+from ecompulse.analyze.reading import Readable
+from ecompulse.analyze.rows import plain
+from ecompulse.analyze.statement import statement
+
+SECONDS: Final = 10.0
+"""A list is looked at while it loads; a search that takes longer is better asked in SQL."""
+_JSON_COLUMNS: Final = ("properties", "metadata", "extra")
+LETTER_FILTERS: Final = ("reason", "field", "dialect", "site", "event_type", "q")
+EVENT_FILTERS: Final = ("site", "event_type", "visitor", "session", "q")
+
+
+def events(store: Readable, asked: Mapping[str, str], limit: int) -> dict[str, Any]:
+    """The newest events that match, each without what it does not have: `{"items": […], "next": cursor or null}`.
+
+    `asked` may hold `EVENT_FILTERS` and the cursor `after`; a `q` that is an event's id finds that event. Raises `WrongParameter`.
+    """
+    values: dict[str, Any] = {name: asked.get(name) or None for name in EVENT_FILTERS}
+    values |= {**before(asked.get("after"), UUID), "limit": limit + 1, "event_id": None}
+    if values["q"] and UUID.fullmatch(values["q"]):
+        values |= {"event_id": values["q"], "q": None}
+    return _page(_ask(store, "events", values), limit, "event_id", _event)
+
+
+def letters(store: Readable, asked: Mapping[str, str], limit: int, *, replayed: bool | None = None) -> dict[str, Any]:
+    """The newest dead letters that match, in the same form; `body` is what came, as text, `body_base64` is there where it is no text."""
+    values = {**{name: asked.get(name) or None for name in LETTER_FILTERS}, **before(asked.get("after"))}
+    return _page(_ask(store, "dead-letters", {**values, "ids": None, "replayed": replayed, "limit": limit + 1}), limit, "id", _letter)
+
+
+def letters_by_id(store: Readable, ids: Sequence[str]) -> list[dict[str, Any]]:
+    """These dead letters as rows, with `body` as bytes."""
+    nothing = dict.fromkeys(("reason", "field", "dialect", "site", "event_type", "q", "before", "before_id", "replayed"))
+    rows = _ask(store, "dead-letters", {**nothing, "ids": list(ids), "limit": len(ids)})
+    return [{**row, "body": row["body_bytes"] if row["body_bytes"] is not None else row["body"].encode()} for row in rows]
+
+
+def reasons(store: Readable, site: str | None) -> list[dict[str, Any]]:
+    """How many dead letters there are, by reason and field, the most frequent first."""
+    found: list[dict[str, Any]] = plain(_ask(store, "dead-letter-reasons", {"site": site}))
+    return found
+
+
+def ledger_groups(store: Readable) -> dict[str, list[dict[str, Any]]]:
+    """The outcomes by site, dialect, key and type, the largest first."""
+    rows = _ask(store, "ledger-groups", {})
+    columns = {"site": "site", "dialect": "dialect", "key": "key", "type": "event_type"}
+    return {f"by_{name}": _summed(rows, column, name) for name, column in columns.items()}
+
+
+def _summed(rows: Sequence[Mapping[str, Any]], column: str, name: str) -> list[dict[str, Any]]:
+    outcomes = ("stored", "duplicates", "dead_letters")
+    sums: dict[str, dict[str, int]] = {}
+    for row in rows:
+        group = sums.setdefault(row[column], dict.fromkeys(outcomes, 0))
+        for outcome in outcomes:
+            group[outcome] += row[outcome]
+    ordered = sorted(sums.items(), key=lambda entry: (-sum(entry[1].values()), entry[0]))
+    return [{name: key or None, "received": sum(group.values()), **group} for key, group in ordered]
+
+
+def _ask(store: Readable, name: str, values: Mapping[str, object]) -> list[dict[str, Any]]:
+    with store.snapshot(SECONDS) as picture:
+        rows: list[dict[str, Any]] = picture.query(statement(name), values).to_pylist()
+        return rows
+
+
+def _page(rows: list[dict[str, Any]], limit: int, key: str, show: Any) -> dict[str, Any]:
+    more = cursor(rows[limit - 1]["received_at"], rows[limit - 1][key]) if len(rows) > limit else None
+    return {"items": [show(row) for row in rows[:limit]], "next": more}
+
+
+def _event(row: Mapping[str, Any]) -> dict[str, Any]:
+    shown = {name: plain(value) for name, value in row.items() if value is not None}
+    for name in _JSON_COLUMNS:
+        if name in shown:
+            shown[name] = msgspec.json.decode(shown[name])
+    return shown
+
+
+def _letter(row: Mapping[str, Any]) -> dict[str, Any]:
+    shown = {name: plain(value) for name, value in row.items() if name != "body_bytes"}
+    return shown if row["body_bytes"] is None else {**shown, "body_base64": msgspec.to_builtins(row["body_bytes"])}

@@ -1,0 +1,6 @@
+select site, dialect, key, event_type,
+    coalesce(sum(count) filter (where outcome = 'stored'), 0)::bigint as stored,
+    coalesce(sum(count) filter (where outcome = 'duplicate'), 0)::bigint as duplicates,
+    coalesce(sum(count) filter (where outcome = 'dead_letter'), 0)::bigint as dead_letters
+from ledger
+group by site, dialect, key, event_type

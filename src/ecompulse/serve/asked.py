@@ -1,0 +1,58 @@
+"""What a request says: its parameters, each once, and its JSON body."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+from starlette.requests import Request
+
+from ecompulse.analyze.wrong import WrongParameter
+from ecompulse.serve.problem import Problem
+
+BODY_MAX: Final = 1_000_000
+"""Bytes: a statement with its parameters, or the corrections of dead letters, never come near it."""
+
+
+def parameters(request: Request, *, without: tuple[str, ...] = ("format",)) -> dict[str, str]:
+    """The parameters of the address. Raises `WrongParameter` for one given twice."""
+    given: dict[str, str] = {}
+    for name, value in request.query_params.multi_items():
+        if name in given:
+            raise WrongParameter(name[:60], "is given twice; give it once.")
+        given[name] = value
+    return {name: value for name, value in given.items() if name not in without}
+
+
+def whole(given: dict[str, str], name: str, default: int, least: int, most: int) -> int:
+    """A whole number. Raises `WrongParameter`."""
+    text = given.get(name) or str(default)
+    if not text.isascii() or not text.isdigit() or len(text) > 9 or not least <= int(text) <= most:
+        raise WrongParameter(name, f"'{text[:20]}' is no whole number from {least} to {most:,}.")
+    return int(text)
+
+
+def only(given: dict[str, str], *known: str) -> None:
+    """Raises `WrongParameter` for a parameter that is not known here."""
+    for name in given:
+        if name not in known:
+            raise WrongParameter(name[:60], f"is not known here; there are {', '.join(known) or 'no parameters'}.")
+
+
+async def json_body(request: Request) -> dict[str, Any]:
+    """The JSON object of a request. Raises `Problem` 413, 415 or 400."""
+    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if kind != "application/json":
+        raise Problem(415, f"Send JSON with the header 'content-type: application/json'; this is '{kind[:60] or 'nothing'}'.")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_MAX:
+            raise Problem(413, f"The body is larger than {BODY_MAX:,} bytes.")
+    try:
+        content = msgspec.json.decode(bytes(body))
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Problem(400, f"The body is no JSON: {error}.", title="Unreadable body") from None
+    if not isinstance(content, dict):
+        raise Problem(400, "The body must be a JSON object.", title="Unreadable body")
+    return content

@@ -1,0 +1,58 @@
+"""Serve the application on a socket, inside the process that owns the store, until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+from typing import Final
+
+import uvicorn
+from starlette.applications import Starlette
+
+from ecompulse.serve.api import Api
+
+GRACE_SECONDS: Final = 2
+"""Open requests are given this long at the end; the whole run must end within five seconds."""
+CONNECTIONS_MAX: Final = 1_000
+KEEP_ALIVE_SECONDS: Final = 30
+
+
+class _Server(uvicorn.Server):
+    """A server whose signals are its owner's: a run ends in one place, in order."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve(app: Starlette, sock: socket.socket, stop: asyncio.Event) -> None:
+    """Answer requests on a bound socket until `stop` is set, then end the live streams and close.
+
+    Returns when every connection is closed, `GRACE_SECONDS` after `stop` at the latest.
+    """
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        date_header=True,
+        limit_concurrency=CONNECTIONS_MAX,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    server = _Server(config)
+    running = asyncio.create_task(server.serve(sockets=[sock]), name="serve")
+    stopping = asyncio.create_task(stop.wait(), name="serve-stop")
+    try:
+        await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        api: Api = app.state.api
+        api.close()
+        server.should_exit = True
+        stopping.cancel()
+        await running
