@@ -37,7 +37,8 @@ def test_the_owner_is_told_without_taking_the_lock(tmp_path: Path) -> None:
 
 
 def test_a_killed_owner_leaves_no_lock_behind(tmp_path: Path) -> None:
-    program = f"from pathlib import Path; from ecompulse.run import lock; lock.take(Path({str(tmp_path)!r}), 'run', 'x'); print('taken', flush=True); input()"
+    take = f"from pathlib import Path; from ecompulse.run import lock; lock.take(Path({str(tmp_path)!r}), 'run', 'x')"
+    program = f"{take}; print('taken', flush=True); input()"
     with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as owner:
         assert owner.stdout is not None
         assert owner.stdout.readline() == b"taken\n"

@@ -95,6 +95,21 @@ COMMANDS: tuple[Command, ...] = (
         ("ecompulse dead-letters replay 0-1042", "ecompulse dead-letters replay --field properties.currency --set properties.currency=EUR"),
     ),
     Command("replay", "rebuilding:replay", STORED, "Rebuild the store from the log, and use that.", ("ecompulse replay --into 2026-11",)),
+    Command("schema show", "schema:show", STORED, "Show what an event is.", ("ecompulse schema show purchase",)),
+    Command(
+        "schema export",
+        "schema:export",
+        STORED,
+        "Write the contract as JSON Schema, Avro, Arrow, SQL, TypeScript.",
+        ("ecompulse schema export json-schema --to schemas",),
+    ),
+    Command(
+        "schema check",
+        "schema:check",
+        STORED,
+        "Check files of events, or this contract against the released ones.",
+        ("ecompulse schema check events.ndjson", "ecompulse schema check"),
+    ),
     Command(
         "settings",
         "setting_up:settings",
@@ -117,8 +132,9 @@ COMMANDS: tuple[Command, ...] = (
 )
 
 FAMILIES = {
-    "dead-letters": (STORED, "Dead letters: events that were not taken, with the reason and their bytes. Example: ecompulse dead-letters list"),
-    "keys": (SETTING_UP, "Keys: who may send events for which site, and who may read."),
+    "dead-letters": (STORED, "Events that were not taken, with their reason and bytes."),
+    "schema": (STORED, "What an event is: the contract."),
+    "keys": (SETTING_UP, "Who may send events for which site, and who may read."),
 }
 
 

@@ -150,7 +150,9 @@ def start_lines(settings: Settings, ink: _Ink, *, demo: bool) -> str:
     if demo:
         rows.append(("Demo", "a synthetic shop sends events; the questions count those"))
     body = "".join(f"  {ink(DIM, label.ljust(11))}{shown}\n" for label, shown in rows)
-    return f"\n  {ink(BOLD, 'ecompulse')} {ecompulse.__version__}\n\n{body}\n  {ink(DIM, 'Ctrl-C stops it; nothing that was acknowledged is lost.')}\n\n"
+    name = f"{ink(BOLD, 'ecompulse')} {ecompulse.__version__}"
+    how_to_stop = ink(DIM, "Ctrl-C stops it; nothing that was acknowledged is lost.")
+    return f"\n  {name}\n\n{body}\n  {how_to_stop}\n\n"
 
 
 def state_line(live: dict[str, Any] | None) -> str:

@@ -83,9 +83,8 @@ def duration(minimum_seconds: float, maximum_seconds: float) -> Callable[[str], 
         matched = _AMOUNT.fullmatch(value.strip())
         factor = _SECONDS.get(matched[2].lower() or "s") if matched else None
         if not matched or factor is None or not minimum_seconds <= float(matched[1]) * factor <= maximum_seconds:
-            raise ValueError(
-                f"wants a time with its unit, such as 500ms, 10s, 5min, 12h or 7d, from {say_seconds(minimum_seconds)} to {say_seconds(maximum_seconds)}"
-            )
+            within = f"from {say_seconds(minimum_seconds)} to {say_seconds(maximum_seconds)}"
+            raise ValueError(f"wants a time with its unit, such as 500ms, 10s, 5min, 12h or 7d, {within}")
         return float(matched[1]) * factor
 
     return span

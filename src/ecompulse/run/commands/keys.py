@@ -33,9 +33,8 @@ def create(
     if json:
         print_json({"key": secret, "id": key.id, "site": key.site, "role": key.role, "created_at": key.created_at, "note": key.note})
     else:
-        print(
-            f"{secret}\n\n  This is the {role} key {key.id} of {site}. It is not kept and cannot be shown again.\n  Show it as the header X-Api-Key."
-        )
+        print(f"{secret}\n\n  This is the {role} key {key.id} of {site}. It is not kept and cannot be shown again.")
+        print("  A sender or reader shows it as the header X-Api-Key.")
     return 0
 
 
