@@ -11,6 +11,8 @@ import msgspec
 import pyarrow as pa
 from msgspec import Struct
 
+from ecompulse.contract.columns import STORED
+
 
 class Rate(Struct, frozen=True):
     """What one unit of a foreign currency is worth in the reporting currency, from the start of a day in UTC (`None`: always)."""
@@ -41,6 +43,7 @@ Step: TypeAlias = Callable[[pa.RecordBatch, Context], pa.RecordBatch]
 
 The caller may rely on: the same rows in the same order; the result of a row does not depend on how rows were cut into batches;
 no exception for any value of a column. A step must not keep the batch, block, or reach over the network: it runs for every event.
+A column whose name begins with `_` is for the steps that follow, and is not stored.
 """
 
 
@@ -78,10 +81,17 @@ class Steps:
         return tuple(name for name, _ in self._named)
 
     def apply(self, batch: pa.RecordBatch, context: Context) -> pa.RecordBatch:
-        """Run every step over the batch; raises `StepFailed`, naming the step."""
+        """Run every step over the batch.
+
+        Raises:
+            StepFailed: a step cannot do these events; the message names it.
+            OSError: as a step raised it. That is the machine's trouble (a file that is away), not the events': wait, and try again.
+        """
         for name, step in self._named:
             try:
                 result = step(batch, context)
+            except OSError:
+                raise
             except Exception as error:
                 raise StepFailed(f"the step {name!r} failed on {batch.num_rows} rows: {type(error).__name__}: {error}") from error
             _must_keep_rows(name, batch, result)
@@ -107,5 +117,11 @@ def _must_keep_rows(name: str, before: pa.RecordBatch, after: object) -> None:
         raise StepFailed(f"the step {name!r} made {after.num_rows} rows of {before.num_rows}; a step keeps every row")
     if lost := [column for column in before.schema.names if after.schema.get_field_index(column) < 0]:
         raise StepFailed(f"the step {name!r} dropped {', '.join(lost)}; a step adds or replaces columns")
+    known = {*before.schema.names, *STORED.names}
+    if unknown := [column for column in after.schema.names if column not in known and not column.startswith("_")]:
+        raise StepFailed(
+            f"the step {name!r} added {', '.join(unknown)}, which the table events does not have; "
+            "fill one of its columns, or write a property (steps.properties.put_property)"
+        )
     if "event_id" in before.schema.names and not after.column("event_id").equals(before.column("event_id")):
         raise StepFailed(f"the step {name!r} changed event_id or the order of rows; a step keeps both")

@@ -87,8 +87,10 @@ def test_the_rate_is_that_of_the_day_of_the_event() -> None:
         ("rates.csv", "\ufeffsince,currency,rate\n2026-07-01,USD,0.9\n2026-01-01,USD,0.8\n,GBP,1.15\n"),
         (
             "rates.toml",
-            '[rates]\nGBP = 1.15\n[[rate]]\ncurrency = "USD"\nrate = "0.8"\nsince = 2026-01-01\n'
-            '[[rate]]\ncurrency = "USD"\nrate = 0.9\nsince = 2026-07-01\n',
+            (
+                '[rates]\nGBP = 1.15\n[[rate]]\ncurrency = "USD"\nrate = "0.8"\nsince = 2026-01-01\n'
+                '[[rate]]\ncurrency = "USD"\nrate = 0.9\nsince = 2026-07-01\n'
+            ),
         ),
     ],
 )

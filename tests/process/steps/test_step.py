@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -16,6 +17,7 @@ from ecompulse.contract.columns import STORED
 from ecompulse.process.step import Context, Rate, StepFailed, Steps
 from ecompulse.process.steps import default_steps
 from ecompulse.process.steps.columns import Coded, code, join
+from ecompulse.process.steps.country import GeoDatabaseUnreadable
 
 from .rows import NOON, batch_of
 
@@ -84,6 +86,7 @@ def test_whatever_the_events_hold_batches_do_not_change_the_rows_and_all_are_kep
         (lambda batch, context: batch.slice(0, 1), "made 1 rows of 3"),
         (lambda batch, context: batch.take(pa.array([2, 1, 0])), "order of rows"),
         (lambda batch, context: batch.drop_columns(["referrer"]), "dropped referrer"),
+        (lambda batch, context: batch.append_column("margin", batch.column("site")), "added margin, which the table events does not have"),
         (lambda batch, context: None, "returned NoneType"),
         (lambda batch, context: 1 / 0, "ZeroDivisionError"),
     ],
@@ -92,6 +95,20 @@ def test_a_step_that_breaks_its_promise_is_named(step: Any, told: str) -> None:
     with pytest.raises(StepFailed, match="'mine'") as error:
         Steps([*default_steps(), ("mine", step)]).apply(batch_of({}, {}, {}), CONTEXT)
     assert told in str(error.value)
+
+
+def test_a_file_that_is_away_is_no_fault_of_the_events() -> None:
+    with pytest.raises(FileNotFoundError):
+        Steps([("mine", lambda batch, context: Path("/no/such/file").read_bytes())]).apply(batch_of({}), CONTEXT)  # type: ignore[list-item]  # it fails before
+    with pytest.raises(GeoDatabaseUnreadable, match="no such file"):
+        Steps(default_steps()).apply(batch_of({"ip_address": "203.0.113.0"}), Context(geo_database="/no/such/file"))
+
+
+def test_a_column_for_the_next_step_may_begin_with_an_underscore() -> None:
+    steps = Steps(
+        [("first", lambda batch, context: batch.append_column("_note", batch.column("site"))), ("next", lambda batch, context: batch)]
+    )
+    assert steps.apply(batch_of({}), CONTEXT).column("_note").to_pylist() == ["default"]
 
 
 def test_two_steps_of_one_name_are_refused() -> None:

@@ -62,6 +62,6 @@ def _device_type(text: str, os: str | None) -> str:
     return "desktop" if os in _DESKTOPS else "other"
 
 
-def read_agents(batch: pa.RecordBatch, context: Context) -> pa.RecordBatch:  # noqa: ARG001  a step's signature
+def read_agents(batch: pa.RecordBatch, _context: Context) -> pa.RecordBatch:
     """Fill `browser`, `os` and `device_type` from `user_agent`."""
     return put(batch, _FIELDS, spread(merge(code(take(batch, "user_agent")), read_agent), [field.type for field in _FIELDS]))

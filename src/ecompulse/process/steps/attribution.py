@@ -41,7 +41,7 @@ class Arrival(NamedTuple):
     campaign: str | None
 
 
-def attribute(batch: pa.RecordBatch, context: Context) -> pa.RecordBatch:  # noqa: ARG001  a step's signature
+def attribute(batch: pa.RecordBatch, _context: Context) -> pa.RecordBatch:
     """Fill the five columns of an event that carries `page_url`, `referrer` or `utm_…`; see docs/steps.md for who wins over whom.
 
     A move within the shop has the channel `internal` and no source; an event that says nothing of its arrival has neither,

@@ -49,7 +49,7 @@ def may_be_bot(user_agent: str | None, source: str | None) -> bool:
     return user_agent is not None and (source not in ("mobile", "server") or user_agent.startswith("Mozilla/"))
 
 
-def mark_bots(batch: pa.RecordBatch, context: Context) -> pa.RecordBatch:  # noqa: ARG001  a step's signature
+def mark_bots(batch: pa.RecordBatch, _context: Context) -> pa.RecordBatch:
     """Fill `is_bot`; the `device_type` of a robot is `bot`."""
     senders = join([code(take(batch, "user_agent")), code(take(batch, "source"))])
     judged = list(dict.fromkeys(agent for agent, source in senders.values if may_be_bot(agent, source)))

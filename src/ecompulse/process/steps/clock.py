@@ -64,7 +64,7 @@ class ClockSkew:
         self._recent: dict[int, int] = {}
         self._older: dict[int, int] = {}
 
-    def __call__(self, batch: pa.RecordBatch, context: Context) -> pa.RecordBatch:  # noqa: ARG002  a step's signature
+    def __call__(self, batch: pa.RecordBatch, _context: Context) -> pa.RecordBatch:
         timestamp, received = _micros(take(batch, "timestamp", TIME)), _micros(take(batch, "received_at", TIME))
         sent_column = take(batch, "sent_at", TIME)
         sent = _micros(sent_column)

@@ -19,7 +19,7 @@ CACHED_ADDRESSES: Final = 65_536
 _FIELD: Final = STORED.field("country")
 
 
-class GeoDatabaseUnreadable(ValueError):
+class GeoDatabaseUnreadable(OSError):
     """The database of countries cannot be used; the message says why and what to give instead."""
 
 

@@ -15,7 +15,7 @@ from ecompulse.process.steps.columns import look_up, put, take
 _FIELD: Final = STORED.field("page_path")
 
 
-def name_page(batch: pa.RecordBatch, context: Context) -> pa.RecordBatch:  # noqa: ARG001  a step's signature
+def name_page(batch: pa.RecordBatch, _context: Context) -> pa.RecordBatch:
     """Fill `page_path` from `page_url` (no host, query, fragment or last slash), else from `screen_name`."""
     path = look_up(take(batch, "page_url"), _path, _FIELD.type)
     return put(batch, [_FIELD], [pc.coalesce(path, take(batch, "screen_name"))])
