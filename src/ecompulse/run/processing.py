@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import signal
+import socket
 import sys
 import threading
 import time
 from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Final
+
+import uvloop
 
 import ecompulse
 from ecompulse.analyze.parameters import Shop
@@ -25,6 +30,7 @@ from ecompulse.process.steps.rates import read_rates
 from ecompulse.run.errors import NOT_SO, Refused
 from ecompulse.run.letters import Letters
 from ecompulse.run.settings import Settings
+from ecompulse.run.values import Address
 from ecompulse.serve.app import create_app
 from ecompulse.serve.service import serve as serve_app
 from ecompulse.serve.state import QueryLimits, ServeState
@@ -67,13 +73,37 @@ def serve(settings: Settings) -> int:
     gauges = threading.Thread(target=role.gauge, name="gauges", daemon=True)
     gauges.start()
     try:
-        asyncio.run(serve_app(create_app(state), settings.serve.host, settings.serve.port))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(settings, state, role))
     finally:
-        role.stopping = True
+        role.ended.set()
+        gauges.join()
         letters.close()
         processing.stop()
         _log.info("stopped")
     return 0
+
+
+async def _serve(settings: Settings, state: ServeState, role: _Role) -> None:
+    stop = asyncio.Event()
+
+    def end() -> None:
+        role.stopping = True
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, end)
+    with _bound(settings.serve) as listening:
+        _log.info("listening", host=settings.serve.host, port=listening.getsockname()[1])
+        await serve_app(create_app(state), listening, stop)
+
+
+def _bound(address: Address) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind((address.host, address.port))
+    return listening
 
 
 def _config(settings: Settings) -> Config:
@@ -105,6 +135,7 @@ class _Role:
         self._settings, self._processing = settings, processing
         self._began = time.monotonic()
         self.stopping = False
+        self.ended = threading.Event()
 
     def not_ready(self) -> str | None:
         """Why requests should go elsewhere; None when they can be answered."""
@@ -139,18 +170,16 @@ class _Role:
 
     def gauge(self) -> None:
         """Set the gauges every second until the role stops."""
-        while not self.stopping:
+        while not self.ended.wait(GAUGES_SECONDS):
             for partition, position in self._processing.store.positions().items():
                 metrics.POSITION.labels(str(partition)).set(position)
             metrics.LAG_SECONDS.set(self._processing.lag_seconds())
             metrics.TAIL_ROWS.set(self._processing.store.tail_rows)
             metrics.STORE_BYTES.set(self._processing.store.path.stat().st_size)
-            time.sleep(GAUGES_SECONDS)
 
 
 def _memory_bytes() -> int | None:
     try:
-        with open("/proc/self/statm", encoding="ascii") as statm:
-            return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
         return None
