@@ -33,8 +33,3 @@ def test_what_is_counted_is_told_in_prometheus_format() -> None:
     assert "ecompulse_store_tail_rows 17.0" in text
     assert re.search(r"^# HELP ecompulse_store_tail_rows .{10,}", text, re.MULTILINE)
     assert "_created" not in text
-
-
-def test_a_family_for_figures_kept_elsewhere_has_the_declared_help() -> None:
-    family = metrics.counter_family(metrics.COLLECT_REQUESTS)
-    assert (family.name, family.documentation, family.type) == ("ecompulse_collect_requests", metrics.COLLECT_REQUESTS.help, "counter")

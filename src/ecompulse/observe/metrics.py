@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics, generate_latest
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
 import ecompulse
 
@@ -51,75 +50,68 @@ DECLARED: list[Metric] = []
 """All metrics, in the order of an event's way."""
 
 
-def declare(role: str, name: str, kind: Kind, unit: str, help: str, *labels: str) -> Metric:  # noqa: A002 — the word of the field
-    """Declare a metric whose figures are kept elsewhere and read when Prometheus asks; see the *_family functions."""
+def _declared(role: str, name: str, kind: Kind, unit: str, help: str, labels: tuple[str, ...]) -> str:  # noqa: A002 — the word of the field
     DECLARED.append(Metric(role, name, kind, unit, help, labels))
-    return DECLARED[-1]
+    return name
 
 
 def counter(role: str, name: str, unit: str, help: str, *labels: str) -> Counter:  # noqa: A002
-    """Declare what only grows, and count it here."""
-    return Counter(declare(role, name, "counter", unit, help, *labels).name, help, labels, registry=REGISTRY)
+    """Declare what only grows."""
+    return Counter(_declared(role, name, "counter", unit, help, labels), help, labels, registry=REGISTRY)
 
 
 def gauge(role: str, name: str, unit: str, help: str, *labels: str) -> Gauge:  # noqa: A002
-    """Declare what rises and falls, and keep it here (`set_function` reads it when Prometheus asks)."""
-    return Gauge(declare(role, name, "gauge", unit, help, *labels).name, help, labels, registry=REGISTRY)
+    """Declare what rises and falls; `set_function` reads it when Prometheus asks."""
+    return Gauge(_declared(role, name, "gauge", unit, help, labels), help, labels, registry=REGISTRY)
 
 
 def histogram(role: str, name: str, unit: str, help: str, *labels: str, buckets: tuple[float, ...] = SECONDS) -> Histogram:  # noqa: A002
-    """Declare a distribution, of seconds unless its buckets say otherwise, and keep it here."""
-    return Histogram(declare(role, name, "histogram", unit, help, *labels).name, help, labels, registry=REGISTRY, buckets=buckets)
-
-
-def counter_family(metric: Metric) -> CounterMetricFamily:
-    """An empty family of a declared counter, for a collector that reads figures kept elsewhere."""
-    return CounterMetricFamily(metric.name, metric.help, labels=metric.labels)
-
-
-def gauge_family(metric: Metric) -> GaugeMetricFamily:
-    """The same for a gauge."""
-    return GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
-
-
-def histogram_family(metric: Metric) -> HistogramMetricFamily:
-    """The same for a histogram."""
-    return HistogramMetricFamily(metric.name, metric.help, labels=metric.labels)
+    """Declare a distribution, of seconds unless its buckets say otherwise."""
+    return Histogram(_declared(role, name, "histogram", unit, help, labels), help, labels, registry=REGISTRY, buckets=buckets)
 
 
 def text() -> bytes:
-    """All metrics of this process that are kept here, in Prometheus' text format."""
+    """All metrics of this process, in Prometheus' text format."""
     return generate_latest(REGISTRY)
 
 
 BUILD = gauge("both", "ecompulse_build_info", "1", "Always 1; the version is its label.", "version")
 BUILD.labels(ecompulse.__version__).set(1)
 
-# collect: the door; its figures are plain integers on the hot path, read when Prometheus asks
-COLLECT_REQUESTS = declare(
-    "collect", "ecompulse_collect_requests_total", "counter", "requests", "Requests answered by the collector, by status.", "status"
-)
-COLLECT_EVENTS = declare(
-    "collect", "ecompulse_collect_events_total", "counter", "events", "Events received and durably written, by outcome.", "outcome"
-)
-COLLECT_COMMIT_SECONDS = declare(
-    "collect", "ecompulse_collect_commit_seconds", "histogram", "seconds", "Time from taking a group to its durable append, in seconds."
-)
-COLLECT_FAILURES = declare(
+# collect: the door
+REQUESTS = counter(
     "collect",
-    "ecompulse_collect_append_failures_total",
-    "counter",
-    "groups",
-    "Groups that the log did not take; their senders were told 503.",
+    "ecompulse_collect_requests_total",
+    "requests",
+    "Requests that the collector answered, by route and status.",
+    "route",
+    "status",
 )
-COLLECT_CONNECTIONS = declare("collect", "ecompulse_collect_connections", "gauge", "connections", "Connections open now.")
-COLLECT_WAITING_EVENTS = declare(
-    "collect", "ecompulse_collect_waiting_events", "gauge", "events", "Events that wait for their group's commit."
+REQUEST_SECONDS = histogram(
+    "collect", "ecompulse_collect_request_seconds", "seconds", "From the last byte of a request to its answer, the fsync included."
 )
-COLLECT_WAITING_BYTES = declare(
-    "collect", "ecompulse_collect_waiting_bytes", "gauge", "bytes", "Bytes of bodies that wait for their group's commit."
+RECEIVED = counter(
+    "collect",
+    "ecompulse_collect_events_total",
+    "events",
+    "Events received and durably written, by dialect and outcome (accepted, duplicate, rejected).",
+    "dialect",
+    "outcome",
 )
-COLLECT_READY = declare("collect", "ecompulse_collect_ready", "gauge", "1", "1 while events can be taken, else 0.")
+BODY_BYTES = counter(
+    "collect", "ecompulse_collect_body_bytes_total", "bytes", "Bytes of request bodies as they came, before decompression."
+)
+CONNECTIONS = gauge("collect", "ecompulse_collect_connections", "connections", "Connections that are open now.")
+WAITING = gauge("collect", "ecompulse_collect_waiting_events", "events", "Events that wait for their group's fsync.")
+
+# log: the durable log, as its writer sees it
+APPEND_SECONDS = histogram(
+    "collect", "ecompulse_log_append_seconds", "seconds", "One append to the log, durable when it ends: a group of requests."
+)
+APPEND_EVENTS = histogram("collect", "ecompulse_log_append_events", "events", "Events in one append.", buckets=EVENTS)
+APPEND_FAILURES = counter(
+    "collect", "ecompulse_log_append_failures_total", "appends", "Appends that failed: their requests were answered 503."
+)
 
 # log: the durable log, as processing sees it
 LOG_END = gauge("process", "ecompulse_log_end_offset", "events", "Events ever received, by partition of the log.", "partition")
