@@ -50,24 +50,24 @@ DECLARED: list[Metric] = []
 """All metrics, in the order of an event's way."""
 
 
-def _declared(role: str, name: str, kind: Kind, unit: str, help: str, labels: tuple[str, ...]) -> str:  # noqa: A002 — the word of the field
-    DECLARED.append(Metric(role, name, kind, unit, help, labels))
-    return name
+def _declared(metric: Metric) -> str:
+    DECLARED.append(metric)
+    return metric.name
 
 
 def counter(role: str, name: str, unit: str, help: str, *labels: str) -> Counter:  # noqa: A002
     """Declare what only grows."""
-    return Counter(_declared(role, name, "counter", unit, help, labels), help, labels, registry=REGISTRY)
+    return Counter(_declared(Metric(role, name, "counter", unit, help, labels)), help, labels, registry=REGISTRY)
 
 
 def gauge(role: str, name: str, unit: str, help: str, *labels: str) -> Gauge:  # noqa: A002
     """Declare what rises and falls; `set_function` reads it when Prometheus asks."""
-    return Gauge(_declared(role, name, "gauge", unit, help, labels), help, labels, registry=REGISTRY)
+    return Gauge(_declared(Metric(role, name, "gauge", unit, help, labels)), help, labels, registry=REGISTRY)
 
 
 def histogram(role: str, name: str, unit: str, help: str, *labels: str, buckets: tuple[float, ...] = SECONDS) -> Histogram:  # noqa: A002
     """Declare a distribution, of seconds unless its buckets say otherwise."""
-    return Histogram(_declared(role, name, "histogram", unit, help, labels), help, labels, registry=REGISTRY, buckets=buckets)
+    return Histogram(_declared(Metric(role, name, "histogram", unit, help, labels)), help, labels, registry=REGISTRY, buckets=buckets)
 
 
 def text() -> bytes:
