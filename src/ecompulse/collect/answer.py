@@ -55,7 +55,8 @@ class Rejected(msgspec.Struct, frozen=True, gc=False):
 
     index: int
     event_id: str | None
-    field: str | None
+    field: str
+    """Path of the field; empty: the event as a whole."""
     reason: str
 
 

@@ -6,7 +6,7 @@ import zlib
 from typing import Final
 from urllib.parse import parse_qs
 
-import brotli
+import brotli  # type: ignore[import-untyped]  # ships no types
 import zstandard
 
 from ecompulse.collect.answer import Refused, Request, problem
@@ -54,7 +54,8 @@ def plain_body(request: Request, limit: int = BODY_LIMIT) -> bytes:
     decode = _DECODERS.get(name)
     if decode is None:
         shown = name.decode("latin-1")[:40]
-        raise Refused(problem(415, f"Content-Encoding {shown!r} is not known here; use gzip, br, zstd or none.", (("Accept-Encoding", "gzip, br, zstd"),)))
+        detail = f"Content-Encoding {shown!r} is not known here; use gzip, br, zstd or none."
+        raise Refused(problem(415, detail, (("Accept-Encoding", "gzip, br, zstd"),)))
     return decode(request.body, limit)
 
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator
 from queue import Empty, SimpleQueue
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -56,6 +57,10 @@ class Intake(msgspec.Struct, gc=False):
     """The shopper's User-Agent, likewise."""
 
 
+Scrub = Callable[[pa.RecordBatch], pa.RecordBatch]
+Mask = Callable[[bytes], bytes]
+
+
 class Ticket:
     """One request's place in a group: what it brought, and its answer once that is known."""
 
@@ -70,19 +75,17 @@ class Outcome(msgspec.Struct):
     """What one commit did, for whoever counts."""
 
     tickets: list[Ticket]
-    events: int
-    duplicates: int
     dead_letters: list[DeadLetter]
-    seconds: float
+    counts: Counter[tuple[str, str]]
+    """Events by dialect and outcome (accepted, duplicate, rejected)."""
+    append_seconds: float = 0.0
     failure: str | None = None
 
 
 class Committer:
     """The thread that writes groups. `submit` and the callback run on the event loop's thread, all else on its own."""
 
-    def __init__(
-        self, log: Appender, deliver: Callable[[Outcome], None], scrub: Callable[[pa.RecordBatch], pa.RecordBatch], mask: Callable[[bytes], bytes]
-    ) -> None:
+    def __init__(self, log: Appender, deliver: Callable[[Outcome], None], scrub: Scrub, mask: Mask) -> None:
         """`deliver` is called after each group, on the committer's thread; `scrub` and `mask` take out what must not be kept."""
         self._log, self._deliver, self._scrub, self._mask = log, deliver, scrub, mask
         self._queue: SimpleQueue[Ticket | None] = SimpleQueue()
@@ -144,14 +147,13 @@ class Committer:
 
     def commit(self, group: list[Ticket]) -> Outcome:
         """Check, append and answer a group. Every ticket has its answer afterwards; nothing is raised."""
-        began = time.perf_counter()
-        outcome = Outcome(group, 0, 0, [], 0.0)
+        outcome = Outcome(group, [], Counter())
         try:
             checked = _checked(group)
             wrong = {violation.row: violation for violation in checked.violations} if checked is not None else {}
             verdicts = list(_verdicts(group, wrong, outcome.dead_letters, self._mask))
             events = self._scrub(_with_origin(group, checked)) if checked is not None and checked.batch.num_rows else None
-        except Exception as fault:  # a fault of ours with one request must not spoil its neighbours' day
+        except Exception as fault:  # noqa: BLE001 — a fault of ours with one request must not spoil its neighbours' day
             if len(group) > 1:
                 _log.exception("group_not_checked", requests=len(group))
                 return _merged(group, [self.commit([ticket]) for ticket in group])
@@ -159,21 +161,19 @@ class Committer:
             group[0].answer = problem(500, f"This request hit a fault of ours ({type(fault).__name__}); nothing of it was kept.")
             outcome.failure = str(fault)
             return outcome
+        began = time.perf_counter()
         try:
             self._log.append(events, outcome.dead_letters)
         except Exception as failure:  # noqa: BLE001 — whatever the log's trouble is, senders keep their events and try again
             self._fail(failure, group, outcome)
         else:
+            outcome.append_seconds = time.perf_counter() - began
             self._failed_at = None
             if events is not None and checked is not None:
-                outcome.events = events.num_rows
                 repeated = self._recent.duplicates(events)
                 if repeated.any():
-                    outcome.duplicates = int(repeated.sum())
                     _count_duplicates(group, verdicts, checked.rows[repeated])
-            for ticket, verdict in zip(group, verdicts, strict=True):
-                ticket.answer = ticket.intake.shape(verdict)
-        outcome.seconds = time.perf_counter() - began
+            _answer(group, verdicts, outcome.counts)
         return outcome
 
     def _fail(self, failure: Exception, group: list[Ticket], outcome: Outcome) -> None:
@@ -189,7 +189,7 @@ class Committer:
 def _merged(group: list[Ticket], parts: list[Outcome]) -> Outcome:
     letters = [letter for part in parts for letter in part.dead_letters]
     failure = next((part.failure for part in parts if part.failure), None)
-    return Outcome(group, sum(part.events for part in parts), sum(part.duplicates for part in parts), letters, 0.0, failure)
+    return Outcome(group, letters, sum((part.counts for part in parts), Counter()), sum(part.append_seconds for part in parts), failure)
 
 
 def _checked(group: list[Ticket]) -> Checked | None:
@@ -203,8 +203,8 @@ def _checked(group: list[Ticket]) -> Checked | None:
     return check(events, first.received_at_us, *(_spread(group, name) for name in ("site", "dialect", "sender_key")))
 
 
-def _spread(group: list[Ticket], name: str) -> Sequence[str | None] | str | None:
-    """One value where all requests agree, else one for each event."""
+def _spread(group: list[Ticket], name: str) -> Any:
+    """The texts that requests have as `name`: one where all agree, else a list with one for each event."""
     values = [getattr(ticket.intake, name) for ticket in group]
     first: str | None = values[0]
     if values.count(first) == len(values):
@@ -226,7 +226,7 @@ def _with_origin(group: list[Ticket], checked: Checked) -> pa.RecordBatch:
 
 
 def _verdicts(
-    group: list[Ticket], wrong: dict[int, Violation], letters: list[DeadLetter], mask: Callable[[bytes], bytes]
+    group: list[Ticket], wrong: dict[int, Violation], letters: list[DeadLetter], mask: Mask
 ) -> Iterator[Verdict]:
     """Each request's verdict as if it held no duplicates; puts what is rejected into `letters`."""
     row = 0
@@ -237,15 +237,15 @@ def _verdicts(
             row += count
             yield Verdict(count, 0, [])
             continue
-        rejected = [Rejected(r.index, _shown(r.event_id), r.field, r.reason) for r in read.rejected]
-        letters.extend(_letter(ticket.intake, r.field, r.reason, r.event_id, None, mask(r.body)) for r in read.rejected)
+        rejected = [Rejected(one.index, _shown(one.event_id), one.field, one.reason) for one in read.rejected]
+        letters.extend(_letter(ticket.intake, told, None, mask(one.body)) for told, one in zip(rejected, read.rejected, strict=True))
         for place in range(count):
             violation = wrong.get(row + place)
             if violation is not None:
                 event, index = read.events[place], read.positions[place]
-                rejected.append(Rejected(index, _shown(event.event_id), violation.field, violation.reason))
-                body = mask(read.raw(index))
-                letters.append(_letter(ticket.intake, violation.field, violation.reason, event.event_id, event.event_type, body))
+                told = Rejected(index, _shown(event.event_id), violation.field, violation.reason)
+                rejected.append(told)
+                letters.append(_letter(ticket.intake, told, event.event_type, mask(read.raw(index))))
         row += count
         rejected.sort(key=lambda one: one.index)
         yield Verdict(read.count - len(rejected), 0, rejected)
@@ -255,10 +255,21 @@ def _shown(event_id: str | None) -> str | None:
     return event_id if event_id is None else event_id[:SHOWN_ID_LIMIT]
 
 
-def _letter(intake: Intake, field: str, reason: str, event_id: str | None, event_type: str | None, body: bytes) -> DeadLetter:
-    return DeadLetter(
-        reason, field, _shown(event_id), _shown(event_type), intake.dialect, intake.site, intake.sender_key, intake.received_at_us, body
-    )
+def _letter(intake: Intake, wrong: Rejected, event_type: str | None, body: bytes) -> DeadLetter:
+    what = (wrong.reason, wrong.field, wrong.event_id, _shown(event_type))
+    return DeadLetter(*what, intake.dialect, intake.site, intake.sender_key, intake.received_at_us, body)
+
+
+def _answer(group: list[Ticket], verdicts: list[Verdict], counts: Counter[tuple[str, str]]) -> None:
+    """Give each request the answer that its dialect makes of its verdict."""
+    for ticket, verdict in zip(group, verdicts, strict=True):
+        dialect = ticket.intake.dialect
+        counts[dialect, "accepted"] += verdict.accepted
+        if verdict.duplicates:
+            counts[dialect, "duplicate"] += verdict.duplicates
+        if verdict.rejected:
+            counts[dialect, "rejected"] += len(verdict.rejected)
+        ticket.answer = ticket.intake.shape(verdict)
 
 
 def _count_duplicates(group: list[Ticket], verdicts: list[Verdict], rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> None:

@@ -37,3 +37,5 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds that the log keeps what every store has."""
     log_keep_bytes: int = 20_000_000_000
     """Bytes of the log at which the door answers 503 rather than fill the disk."""
+    log_level: str = "info"
+    log_format: str = "auto"

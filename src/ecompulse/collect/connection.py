@@ -1,7 +1,7 @@
 """One HTTP connection: bytes in, requests to their meaning, answers out in order.
 
-No task and no future is made for a request. A request that brings events leaves a slot in the connection's queue; its answer is written when
-the group that holds its events is durable and all answers before it are written.
+No task and no future is made for a request. A request that brings events leaves a slot in the connection's queue; its answer is written
+when the group that holds its events is durable and all answers before it are written.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ _IDLE, _HEAD, _BODY, _LINGER, _CLOSED = range(5)
 class Slot(Ticket):
     """A request whose answer is due on its connection, in its turn."""
 
-    __slots__ = ("close", "connection", "head_only", "origin")
+    __slots__ = ("close", "connection", "head_only", "origin", "path")
 
-    def __init__(self, connection: Connection, intake: Intake | None, origin: bytes | None, close: bool, head_only: bool) -> None:
-        self.intake = cast(Intake, intake)  # a slot without events is never given to the committer
+    def __init__(self, connection: Connection, path: str, origin: bytes | None, close: bool, head_only: bool) -> None:
+        # Without super(): a slot gets its intake when the request turns out to bring events, and only then goes to the committer.
         self.answer = None
-        self.connection, self.origin, self.close, self.head_only = connection, origin, close, head_only
+        self.connection, self.path, self.origin, self.close, self.head_only = connection, path, origin, close, head_only
 
 
 class Connection(asyncio.Protocol):
@@ -203,7 +203,7 @@ class Connection(asyncio.Protocol):
             method, unquote(text) if "%" in text else text, query.decode("latin-1"), self._headers, body, self._peer, self._received_us
         )
         outcome = self._server.handle(request)
-        slot = Slot(self, None, self._headers.get(b"origin"), close, method == "HEAD")
+        slot = Slot(self, request.path, self._headers.get(b"origin"), close, method == "HEAD")
         self._slots.append(slot)
         if close:
             self._state, self.deadline = _LINGER, NEVER  # whatever follows is not read
@@ -228,6 +228,7 @@ class Connection(asyncio.Protocol):
             slot = slots.popleft()
             close = slot.close
             if slot.answer is not None:
+                self._server.count(slot.path, slot.answer.status)
                 parts.append(render(slot.answer, self._server.date, slot.origin, close, slot.head_only))
         if not parts or self._state == _CLOSED:
             return
@@ -265,10 +266,9 @@ class Connection(asyncio.Protocol):
         self._forget_body()
         origin = self._headers.get(b"origin")
         self._state, self.deadline = _LINGER, NEVER
-        slot = Slot(self, None, origin, True, False)
+        slot = Slot(self, "", origin, True, False)
         slot.answer = answer
         self._slots.append(slot)
-        self._server.count(answer.status)
         self.flush()
 
     def _hang_up(self) -> None:

@@ -27,7 +27,7 @@ def document(routes: Iterable[Any]) -> dict[str, Any]:
 def _operation(route: Any) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "summary": route.summary,
-        "responses": {str(status): _response(route, status) for status in route.answers},
+        "responses": {str(status): _response(status) for status in route.answers},
     }
     parameters = re.findall(r"\{(\w+)\}", route.path)
     if parameters:
@@ -39,10 +39,12 @@ def _operation(route: Any) -> dict[str, Any]:
 
 
 def _body(name: str) -> dict[str, Any]:
-    return {"$ref": f"#/components/schemas/{name}"} if name in _SCHEMAS else {"type": "object", "description": "As the client's own documentation says."}
+    if name in _SCHEMAS:
+        return {"$ref": f"#/components/schemas/{name}"}
+    return {"type": "object", "description": "As the client's own documentation says."}
 
 
-def _response(route: Any, status: int) -> dict[str, Any]:
+def _response(status: int) -> dict[str, Any]:
     told: dict[str, Any] = {"description": HTTPStatus(status).phrase}
     if status >= 400:
         told["content"] = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}

@@ -23,8 +23,8 @@ def _public(address: str) -> bool:
 def client_address(request: Request) -> str | None:
     """The public address that the request comes from, or None.
 
-    `X-Forwarded-For` is believed only from a private peer, which is a proxy of ours; of its entries the last public one is taken, as any before
-    it may be made up by the client.
+    `X-Forwarded-For` is believed only from a private peer, which is a proxy of ours; of its entries the last public one is taken, as any
+    before it may be made up by the client.
     """
     if _public(request.peer):
         return request.peer

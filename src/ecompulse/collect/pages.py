@@ -9,10 +9,10 @@ from typing import Final
 from ecompulse import __version__
 from ecompulse.collect.answer import Answer, Request, as_json, problem, unavailable
 from ecompulse.collect.door import Door
+from ecompulse.observe.metrics import CONTENT_TYPE
 
 TRACKER_SECONDS: Final = 3_600
 """How long browsers keep the tracker: a shop's page should not ask for it at each view, and a fix should arrive within the hour."""
-METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def welcome(_request: Request, _door: Door) -> Answer:
@@ -33,7 +33,7 @@ def readyz(_request: Request, door: Door) -> Answer:
 
 def metrics(_request: Request, door: Door) -> Answer:
     """Prometheus' text."""
-    return Answer(200, door.metrics(), METRICS_TYPE)
+    return Answer(200, door.metrics(), CONTENT_TYPE)
 
 
 def tracker(_request: Request, _door: Door) -> Answer:
@@ -41,7 +41,8 @@ def tracker(_request: Request, _door: Door) -> Answer:
     script = _tracker()
     if script is None:
         return problem(404, "This installation was made without the web tracker; build it with: make sdk-web")
-    return Answer(200, script, "text/javascript; charset=utf-8", (("Cache-Control", f"public, max-age={TRACKER_SECONDS}"), ("Cross-Origin-Resource-Policy", "cross-origin")))
+    headers = (("Cache-Control", f"public, max-age={TRACKER_SECONDS}"), ("Cross-Origin-Resource-Policy", "cross-origin"))
+    return Answer(200, script, "text/javascript; charset=utf-8", headers)
 
 
 @cache

@@ -16,7 +16,9 @@ Words = np.ndarray[Any, np.dtype[np.uint64]]
 
 SLOTS: Final = 1 << 18
 """Events remembered at most: at 1,000 a second the last four minutes, which is when senders retry; 6 MB."""
-_CONTENT: Final = ("event_type", "user_id", "anonymous_id", "session_id", "product_id", "order_id", "page_url", "query", "name", "properties")
+_CONTENT: Final = (
+    "event_type", "user_id", "anonymous_id", "session_id", "product_id", "order_id", "page_url", "query", "name", "properties",
+)  # fmt: skip
 """Columns whose lengths tell apart events that share an id by mistake."""
 _MIX: Final = np.uint64(0x9E3779B97F4A7C15)
 

@@ -10,12 +10,22 @@ from typing import Final
 import msgspec
 
 from ecompulse.collect import pages
-from ecompulse.collect.answer import Answer, Refused, Request, problem
+from ecompulse.collect.answer import Answer, Refused, Request, as_json, problem
 from ecompulse.collect.commit import Intake
 from ecompulse.collect.dialects import canonical, rest, segment
 from ecompulse.collect.door import Door
+from ecompulse.collect.openapi import document
 
 Handler = Callable[[Request, Door], Answer | Intake]
+
+
+def _description(_request: Request, _door: Door) -> Answer:
+    return _openapi()
+
+
+@cache
+def _openapi() -> Answer:
+    return as_json(document(ROUTES))
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -44,7 +54,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/readyz", pages.readyz, "Whether events can be taken now.", "", (200, 503)),
     Route("GET", "/metrics", pages.metrics, "Metrics in Prometheus' text format."),
     Route("GET", "/actuator/prometheus", pages.metrics, "The same as /metrics."),
-    Route("GET", "/openapi.json", lambda _request, _door: openapi(), "This description."),
+    Route("GET", "/openapi.json", _description, "This description."),
     Route("GET", "/", pages.welcome, "Where to go from here."),
 )
 
@@ -56,14 +66,9 @@ _exact: dict[str, dict[str, Route]] = {}
 _patterns: list[tuple[re.Pattern[str], dict[str, Route]]] = []
 
 
-def _lay_out() -> None:
-    for route in ROUTES:
-        _exact.setdefault(route.path, {})[route.method] = route
-    for path in [path for path in _exact if "{" in path]:
-        _patterns.append((re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path))), _exact.pop(path)))
-
-
-_lay_out()
+for _route in ROUTES:
+    _exact.setdefault(_route.path, {})[_route.method] = _route
+_patterns.extend((re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path))), _exact.pop(path)) for path in tuple(_exact) if "{" in path)
 
 
 def handle(request: Request, door: Door) -> Answer | Intake:
@@ -78,6 +83,14 @@ def handle(request: Request, door: Door) -> Answer | Intake:
         return route.handler(request, door)
     except Refused as refused:
         return refused.answer
+
+
+def route_of(path: str) -> str:
+    """The table's path for a request's path, or `other`: few values, whatever strangers ask for."""
+    if path in _exact:
+        return path
+    methods = _by_pattern(path)
+    return "other" if methods is None else next(iter(methods.values())).path
 
 
 def _by_pattern(path: str) -> dict[str, Route] | None:
@@ -107,9 +120,3 @@ def _preflight(request: Request, methods: dict[str, Route]) -> Answer:
     )
 
 
-@cache
-def openapi() -> Answer:
-    """The OpenAPI 3.1 document of the table."""
-    from ecompulse.collect.openapi import document
-
-    return Answer(200, msgspec.json.encode(document(ROUTES)))

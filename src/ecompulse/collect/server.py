@@ -10,7 +10,10 @@ from typing import Final
 
 from ecompulse.collect.answer import Answer, Request, problem
 from ecompulse.collect.commit import Committer, Intake, Outcome
+from ecompulse.collect.config import Config
 from ecompulse.collect.connection import Connection, Slot
+from ecompulse.collect.metrics import Meter
+from ecompulse.collect.routes import route_of
 from ecompulse.collect.wire import date_line
 from ecompulse.observe.logs import logger
 
@@ -27,14 +30,13 @@ _log = logger("collect")
 class Server:
     """All connections of one process, and the way from a request to its group and back. Everything runs on the event loop's thread."""
 
-    def __init__(self, handle: Callable[[Request], Answer | Intake], committer: Committer, body_limit: int, connections_max: int) -> None:
-        self._handle, self._committer, self._connections_max = handle, committer, connections_max
-        self.body_limit, self.held_limit = body_limit, HELD_BYTES_LIMIT
+    def __init__(self, handle: Callable[[Request], Answer | Intake], committer: Committer, meter: Meter, config: Config) -> None:
+        self._handle, self._committer, self._meter, self._connections_max = handle, committer, meter, config.connections_max
+        self.body_limit, self.held_limit = config.body_max, HELD_BYTES_LIMIT
         self.held_bytes = 0
         self.draining = False
         self.now = time.monotonic()
         self.date = date_line()
-        self.answered: dict[int, int] = {}
         self.connections: set[Connection] = set()
         self._listener: asyncio.AbstractServer | None = None
         self._sweeper: asyncio.TimerHandle | None = None
@@ -72,19 +74,14 @@ class Server:
         """What a request means; a fault of ours is a 500 and never reaches the connection."""
         try:
             outcome = self._handle(request)
-        except Exception as fault:
+        except Exception as fault:  # noqa: BLE001 — the next request of this client, and all others, must go on
             _log.exception("request_failed", method=request.method, path=request.path[:200])
             outcome = problem(500, f"This request hit a fault of ours ({type(fault).__name__}); nothing of it was kept.")
-        if isinstance(outcome, Answer):
-            self.count(outcome.status)
         return outcome
 
     def submit(self, slot: Slot) -> Answer | None:
         """Put a request's events into the current group; an answer means that there is no room."""
-        refusal = self._committer.submit(slot)
-        if refusal is not None:
-            self.count(refusal.status)
-        return refusal
+        return self._committer.submit(slot)
 
     def deliver(self, outcome: Outcome) -> None:
         """Take a finished group from the committer's thread."""
@@ -93,15 +90,12 @@ class Server:
     def _write(self, outcome: Outcome) -> None:
         self._committer.delivered(outcome)
         for ticket in outcome.tickets:
-            if ticket.answer is not None:
-                self.count(ticket.answer.status)
-        for ticket in outcome.tickets:
             if isinstance(ticket, Slot):
                 ticket.connection.flush()
 
-    def count(self, status: int) -> None:
-        """Count an answer by its status."""
-        self.answered[status] = self.answered.get(status, 0) + 1
+    def count(self, path: str, status: int) -> None:
+        """Count an answer."""
+        self._meter.answered(route_of(path), status)
 
     def joined(self, connection: Connection) -> bool:
         """Note a new connection; false where there are too many."""

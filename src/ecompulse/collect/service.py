@@ -25,17 +25,19 @@ from ecompulse.log.sqlite import SqliteAppender
 from ecompulse.observe.logs import logger
 
 SWITCH_SECONDS: Final = 0.0005
-"""How long one thread keeps the interpreter while another waits for it. The usual 5 ms would be the commit thread's delay after each fsync."""
+"""How long one thread keeps the interpreter while another waits: the usual 5 ms would delay the commit thread after each fsync."""
 DRAIN_SECONDS: Final = 2.0
 """For answers that are due at the end; `run` waits three seconds before it kills."""
 COMMIT_SECONDS: Final = 0.8
 """For the last group, once nobody can add to it."""
 
+__all__ = ["Collector", "Config", "open_log", "serve"]
+
 _log = logger("collect")
 
 
-def serve(config: Config) -> None:
-    """Serve until SIGTERM or SIGINT; returns when every answer that was due is written and the log is closed.
+def serve(config: Config) -> int:
+    """Serve until SIGTERM or SIGINT; returns 0 when every answer that was due is written and the log is closed.
 
     Raises:
         LogError: the log cannot be opened, or another process appends to this partition.
@@ -49,6 +51,7 @@ def serve(config: Config) -> None:
             runner.run(_serve(config, keys, log))
     finally:
         log.close()
+    return 0
 
 
 def open_log(config: Config) -> Appender:
@@ -82,7 +85,7 @@ class Collector:
             log, self._deliver, lambda batch: scrub(batch, config.ip_addresses), lambda body: mask_bytes(body, config.ip_addresses)
         )
         self.door = Door(config, keys, self._health, self._metrics)
-        self.server = Server(self._handle, self.committer, config.body_max, config.connections_max)
+        self.server = Server(self._handle, self.committer, self.meter, config)
 
     async def start(self) -> int:
         """Begin to serve; returns the port.
@@ -116,7 +119,7 @@ class Collector:
         return None if self.committer.ready else f"The last append to the log failed: {self.committer.failure}"
 
     def _metrics(self) -> bytes:
-        return self.meter.text(self.server, self.committer)
+        return self.meter.text(len(self.server.connections), self.committer.waiting_events)
 
 
 def _allow_connections(wanted: int) -> None:

@@ -103,7 +103,7 @@ def _write(data: Path, keys: list[Key]) -> None:
     data.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=data, prefix=".keys-")  # mkstemp: readable by the owner only
     try:
-        with open(descriptor, "wb") as file:
+        with os.fdopen(descriptor, "wb") as file:
             file.write(msgspec.json.format(msgspec.json.encode(_File(keys=keys)), indent=2))
             file.flush()
             os.fsync(file.fileno())

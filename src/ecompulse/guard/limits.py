@@ -24,7 +24,7 @@ class Limits:
     def wait_seconds(self, sender: str, amount: int, now: float | None = None) -> int:
         """Take `amount` from the sender's bucket. 0 where it may go on, else the whole seconds after which it may try again.
 
-        An amount larger than a full bucket passes when the bucket is full, and empties it below zero: a large batch is slowed, not shut out.
+        An amount larger than a full bucket passes when that is full, and empties it below zero: a large batch is slowed, not shut out.
         """
         if self.per_second <= 0:
             return 0

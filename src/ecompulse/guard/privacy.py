@@ -14,8 +14,9 @@ Addresses = Literal["truncated", "full", "none"]
 
 MASK: Final = "[masked]"
 SECRETS: Final = (
-    "access_token", "api_key", "apikey", "auth", "authorization", "card", "cc", "client_secret", "code", "credential", "cvv", "email", "e-mail",
-    "iban", "id_token", "jwt", "key", "mail", "otp", "pass", "passwd", "password", "phone", "pin", "pwd", "refresh_token", "reset_token",
+    "access_token", "api_key", "apikey", "auth", "authorization", "card", "cc", "client_secret", "code", "credential", "cvv", "email",
+    "e-mail", "iban",
+    "id_token", "jwt", "key", "mail", "otp", "pass", "passwd", "password", "phone", "pin", "pwd", "refresh_token", "reset_token",
     "secret", "session", "sessionid", "sid", "sig", "signature", "ssn", "tel", "token",
 )  # fmt: skip
 """Names of query parameters whose values are masked."""

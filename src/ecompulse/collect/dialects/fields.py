@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from ecompulse.contract.event import EVENT_TYPES, INTEGER_FIELDS, MONEY_FIELDS, 
 NAMESPACE: Final = uuid.UUID("6d8a3d1e-3f5c-5b0e-9a55-1f0f6f8a4c11")
 """Of the name-based ids (RFC 9562, 5.5) that stand for a dialect's own message ids."""
 RANGES: Final = {"quantity": (1, 1_000_000), "results_count": (0, 2**31 - 1), "status_code": (100, 599)}
+_WITHOUT_ZONE: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?", re.ASCII)
 _CURRENCIES: Final = frozenset(CURRENCIES)
 
 
@@ -39,8 +41,7 @@ def time(value: Any) -> Any:
     if isinstance(value, str):
         if value.isascii() and value.isdigit() and len(value) < 17:
             return time(int(value))
-        bare = len(value) >= 19 and value[10:11] in ("T", " ") and not value.endswith(("Z", "z")) and not any(sign in value[19:] for sign in "+-")
-        return f"{value}Z" if bare else value
+        return f"{value}Z" if _WITHOUT_ZONE.fullmatch(value) else value
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e16:
         seconds = value / 1_000 if value >= 1e11 else value  # 1e11 seconds is the year 5138
         try:
@@ -82,12 +83,13 @@ def fits(name: str, value: Any) -> bool:
 def settled(event_type: str, properties: Found, aside: str) -> Found:
     """Properties that the contract can take for an event of a foreign dialect.
 
-    Those of its event type stay as they are (if they are wrong, the event is). Others that only share a name with the contract's, and do not
-    fit there, are kept under the name `aside`.
+    Those of its event type stay as they are (if they are wrong, the event is). Others that only share a name with the contract's, and do
+    not fit there, are kept under the name `aside`.
     """
     declared = EVENT_TYPES[event_type]
     own = {name for group in declared.required for name in group} | {*declared.optional}
-    kept, odd = {}, {}
+    kept: Found = {}
+    odd: Found = {}
     for name, value in properties.items():
         if value is None:
             continue

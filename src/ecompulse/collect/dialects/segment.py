@@ -1,4 +1,4 @@
-"""Segment's HTTP Tracking API, which RudderStack's SDKs speak, too: track, page, screen, identify, group, alias, one by one or in a batch."""
+"""Segment's HTTP Tracking API, which RudderStack's SDKs speak, too: track, page, screen, identify, group, alias; single or in a batch."""
 
 from __future__ import annotations
 
@@ -217,7 +217,8 @@ def _object(value: Any) -> Found:
 def _surroundings(context: Found) -> Found:
     """The properties that every event may carry, out of its context."""
     found: Found = {}
-    for inner, table in ((_object(context.get("page")), names.CONTEXT_PAGE), (_object(context.get("campaign")), names.CAMPAIGN), (context, names.CONTEXT)):
+    page, campaign = _object(context.get("page")), _object(context.get("campaign"))
+    for inner, table in ((page, names.CONTEXT_PAGE), (campaign, names.CAMPAIGN), (context, names.CONTEXT)):
         found |= {ours: inner[theirs] for theirs, ours in table.items() if isinstance(inner.get(theirs), str) and inner[theirs]}
     return found
 
@@ -252,4 +253,4 @@ def _metadata(message: Found, context: Found) -> Found:
     return metadata
 
 
-_PLACED: Final = frozenset(names.ENVELOPE) | {"context", "properties", "traits", "name", "category", "groupId", "previousId", "action", "channel"}
+_PLACED: Final = frozenset(names.ENVELOPE)

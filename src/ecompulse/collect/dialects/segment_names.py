@@ -17,8 +17,9 @@ TRACKS: Final = {
 """Track events by name (upper and lower case are one) → event type. Every other name is a `custom` event of that name."""
 
 KEPT_CUSTOM: Final = (
-    "Product List Viewed", "Product List Filtered", "Promotion Viewed", "Promotion Clicked", "Product Clicked", "Cart Viewed", "Checkout Started",
-    "Checkout Step Viewed", "Checkout Step Completed", "Payment Info Entered", "Order Updated", "Order Refunded", "Order Cancelled",
+    "Product List Viewed", "Product List Filtered", "Promotion Viewed", "Promotion Clicked", "Product Clicked", "Cart Viewed",
+    "Checkout Started", "Checkout Step Viewed", "Checkout Step Completed",
+    "Payment Info Entered", "Order Updated", "Order Refunded", "Order Cancelled",
     "Coupon Entered", "Coupon Applied", "Coupon Denied", "Coupon Removed", "Product Added to Wishlist", "Product Removed from Wishlist",
     "Wishlist Product Added to Cart", "Product Shared", "Cart Shared", "Product Reviewed",
 )  # fmt: skip
@@ -38,5 +39,8 @@ CONTEXT_PAGE: Final = {"url": "page_url", "referrer": "referrer", "title": "page
 """`context.page.…` → property."""
 CONTEXT: Final = {"userAgent": "user_agent", "ip": "ip_address"}
 """`context.…` → property."""
-ENVELOPE: Final = ("messageId", "userId", "anonymousId", "timestamp", "originalTimestamp", "sentAt", "receivedAt", "type", "event", "writeKey")
+ENVELOPE: Final = (
+    "messageId", "userId", "anonymousId", "timestamp", "originalTimestamp", "sentAt", "type", "action", "event", "name", "category",
+    "channel", "context", "properties", "traits", "groupId", "previousId", "writeKey",
+)  # fmt: skip
 """Fields of a message that have their place in our envelope; any others are kept in `metadata`."""
