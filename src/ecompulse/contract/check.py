@@ -30,6 +30,8 @@ def check(
     sender_key: str | Sequence[str | None] | None = None,
 ) -> Checked:
     """Convert and check events; each of `site`, `dialect` and `sender_key` is one value for all or one for each."""
+    if not events:
+        return Checked(pa.RecordBatch.from_pylist([], schema=LOGGED), np.arange(0), [])
     columns = to_columns(events, received_at_us)
     wrong = violations(columns)
     for name, value in (("site", site), ("dialect", dialect), ("sender_key", sender_key)):

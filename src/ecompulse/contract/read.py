@@ -199,6 +199,8 @@ def _each(raws: list[bytes], sent_at: str | None) -> Read:
             except (msgspec.ValidationError, RecursionError):  # a number out of range, or nested too deeply: the first error tells
                 wrong = _named(str(error))
                 read.rejected.append(Rejection(index, None, wrong.field, wrong.reason, raw))
+            except (msgspec.DecodeError, UnicodeDecodeError) as malformed:  # behind the wrong type it is no JSON either
+                read.rejected.append(Rejection(index, None, "", f"{_NOT_JSON}{_unreadable(raw, malformed)}", raw))
             else:
                 _sort_in(read, index, found, raw)
         except _MALFORMED as error:
