@@ -33,7 +33,11 @@ def describe() -> Description:
         "item": _described(ITEM),
         "columns": {field.name: {"type": str(field.type), "nullable": field.nullable} for field in STORED},
         "limits": {
-            "rest_bytes": REST_LIMIT, "nesting": NESTING_LIMIT, "items": ITEMS_LIMIT, "ahead_us": AHEAD_US, "total_off_by": CENT,
+            "rest_bytes": REST_LIMIT,
+            "nesting": NESTING_LIMIT,
+            "items": ITEMS_LIMIT,
+            "ahead_us": AHEAD_US,
+            "total_off_by": CENT,
             "before_1970_us": -EARLIEST_US,
         },
     }

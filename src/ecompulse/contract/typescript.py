@@ -26,7 +26,12 @@ export type Money = number | string;
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json | undefined };
 """
 _TYPES: Final = {
-    "text": "string", "uuid": "string", "time": "string", "money": "Money", "integer": "number", "number": "number",
+    "text": "string",
+    "uuid": "string",
+    "time": "string",
+    "money": "Money",
+    "integer": "number",
+    "number": "number",
     "items": "readonly Item[]",
 }
 _WORD_TYPES: Final = {"source": "Source", "environment": "Environment", "currency": "Currency", "event_type": "EventType"}
@@ -72,9 +77,7 @@ def _event(event_type: str) -> str:
     own = own_properties(event_type)
     names = {field.name for field in own}
     groups = one_of_required(event_type)
-    alternatives = [
-        " & (" + " | ".join(f"{{ readonly {field}: string }}" for field in group) + ")" for group in groups
-    ]
+    alternatives = [" & (" + " | ".join(f"{{ readonly {field}: string }}" for field in group) + ")" for group in groups]
     properties = _interface(f"{name}Properties", f"What a `{event_type}` is about.", own, required, extends="EveryProperties")
     optional = "" if groups or any(field in names for field in required) else "?"
     who = " & { readonly user_id: string }" if "user_id" in required else ""
@@ -85,9 +88,7 @@ def _event(event_type: str) -> str:
     )
 
 
-def _interface(
-    name: str, description: str, fields: Iterable[Field], required: Iterable[str], tail: str = "", *, extends: str = ""
-) -> str:
+def _interface(name: str, description: str, fields: Iterable[Field], required: Iterable[str], tail: str = "", *, extends: str = "") -> str:
     must = frozenset(required)
     lines = [
         f"  /** {field.description}{_limit(field)} */\n  readonly {field.name}{'' if field.name in must else '?'}: "
