@@ -18,7 +18,7 @@ FAULTS = {"duplicates": "3%", "late": "4%", "malformed": "3%"}
     [
         {"mix": "shop", "events": 12_000, "seed": 3},
         {"mix": "shop", "events": 30_000, "seed": 11, **FAULTS},
-        {"mix": "shop", "events": 8_000, "seed": 4, "rate": "1000000", **FAULTS},
+        {"mix": "shop", "events": 8_000, "seed": 4, "rate": "400000", **FAULTS},
         {"mix": "service", "events": 5_000, "seed": 5, **FAULTS},
         {"mix": "catalogue", "events": 5_000, "seed": 6, **FAULTS},
     ],

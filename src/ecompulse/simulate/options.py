@@ -20,15 +20,15 @@ DEFAULT_RATE = 10.0
 SERVICE_BURST_MULTIPLIER = 10.0
 SHOP_DENSITY = 20.0
 """Events a second of the shop's own time when they are sent as fast as possible: a shop of some 1.7 million events a day."""
-ENDLESS_DENSITY = 20_000.0
-"""The same when no number of events is given: at 200,000 a second it takes three days to use up the month behind us."""
+ENDLESS_DENSITY = 300.0
+"""The same when no number of events is given: at 200,000 a second it takes half a day to use up the year behind us."""
 DEMO_DENSITY = 38.0
 DEMO_HISTORY_MS = 2 * HOUR_MS
-ENDLESS_HISTORY_MS = 30 * DAY_MS
+ENDLESS_HISTORY_MS = 365 * DAY_MS
 LATE_MS_MAX = 3 * DAY_MS
 """How late a late event is at most: a phone in a drawer for a weekend."""
-RATE_MAX = 1_000_000.0
-"""Above it, pacing by the clock means nothing: ask for `max`."""
+RATE_MAX = 400_000.0
+"""Above it, pacing by the clock means nothing (ask for `max`), and two events of one visitor could share a millisecond."""
 EARLIEST_MS = 946_684_800_000 + LATE_MS_MAX  # the contract takes times from the year 2000
 
 

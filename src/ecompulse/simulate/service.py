@@ -70,21 +70,16 @@ def simulate(options: Options, stdout: BinaryIO | TextIO, stderr: TextIO) -> int
 def blocks(plan: Plan) -> Iterator[Block]:
     """The events of a plan, without end."""
     products = catalogue.products(plan.seed)
-    if plan.mix == "shop":
-        return Shop(plan, products, vocabulary.shop(products)).blocks()
-    words = vocabulary.service() if plan.mix == "service" else vocabulary.catalogue(products)
-    return steady.blocks(plan, words, products if plan.mix == "catalogue" else [])
+    words = vocabulary.of(plan.mix, products)
+    return Shop(plan, products, words).blocks() if plan.mix == "shop" else steady.blocks(plan, words, products)
 
 
 def form(plan: Plan) -> Form:
     """How the events of a plan are written."""
     products, identity = catalogue.products(plan.seed), Identity(plan)
-    if plan.mix == "shop":
-        return JsonRows(identity, vocabulary.shop(products), products)
     if plan.mix == "catalogue" and plan.target.kind == "folder":
         return CsvRows(identity, products)
-    words = vocabulary.service() if plan.mix == "service" else vocabulary.catalogue(products)
-    return JsonRows(identity, words, products, source="synthetic")
+    return JsonRows(identity, vocabulary.of(plan.mix, products), products, None if plan.mix == "shop" else "synthetic")
 
 
 class Run:

@@ -22,6 +22,8 @@ BLOCK_EVENTS = 65_536
 """Events a block, about: large enough that columns pay, small enough for the caches of a core."""
 LIVE_WINDOW_MS = 60_000
 """At the pace of the clock a block is a minute at most: memory stays small, and so does the time to the first event."""
+DENSITY_MAX = 1_000.0
+"""Events a second of the shop's own time, at most; at higher rates visits pass quicker. All visits under way are kept in memory."""
 BINS = 16
 """Parts of a window with a rate of visits of their own."""
 RETURNING = 0.45
@@ -49,12 +51,13 @@ class Shop:
 
     def __init__(self, plan: Plan, products: list[Product], vocabulary: Vocabulary) -> None:
         self._plan, self._vocabulary = plan, vocabulary
+        self._density = min(plan.density, DENSITY_MAX)
         self._journeys = walks.write(plan.seed)
         self._random = Draws(plan.seed, "visits")
         self._prices = np.array([product.cents for product in products], dtype=np.int64)
         self._popularity = popularity()
         self._event_key, self._who_key = key(plan.seed, "event"), key(plan.seed, "who")
-        loyal = int(min(max(plan.density * 500, 2_000), 2_000_000))  # some visits an hour for each, at any density
+        loyal = int(max(self._density * 150, 1_000))  # for each some visits an hour, at any density
         self._free_at = np.zeros(loyal, dtype=np.int64)
         self._sessions, self._visitors = 0, loyal
         self._durations = call_durations_us(plan.seed, 37, 0.7)
@@ -63,7 +66,7 @@ class Shop:
         """Events without end; times follow the rhythm, or the schedule if the plan says so."""
         plan = self._plan
         longest = LIVE_WINDOW_MS if plan.per_second is not None or plan.demo else pace.HOUR_MS
-        window = int(min(max(BLOCK_EVENTS / plan.density * 1000, 1000), longest))
+        window = int(min(max(BLOCK_EVENTS / self._density * 1000, 1000), longest))
         schedule = pace.Schedule(plan.density, plan.bursts)
         ahead, opens, sent = self._none_pending(), plan.start_ms, 0
         while True:
@@ -94,7 +97,7 @@ class Shop:
         busy = pace.flat(middles) if plan.scheduled else pace.wobble(middles) if plan.demo else pace.rhythm(middles)
         if plan.demo:
             busy = np.where((middles % plan.bursts.interval_ms) < plan.bursts.duration_ms, busy * plan.bursts.multiplier, busy)
-        expected = np.cumsum(plan.density * width / 1000 / self._journeys.mean_length * busy)
+        expected = np.cumsum(self._density * width / 1000 / self._journeys.mean_length * busy)
         count = int(expected[-1] + self._random.shares(1)[0])
         place = self._random.shares(count) * expected[-1]
         edges = np.append(bins, opens + window)

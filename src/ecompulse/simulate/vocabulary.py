@@ -87,6 +87,11 @@ class Vocabulary:
     app: npt.NDArray[np.int64]
 
 
+def of(mix: str, products: list[Product]) -> Vocabulary:
+    """What the events of a mix say."""
+    return shop(products) if mix == "shop" else service() if mix == "service" else catalogue(products)
+
+
 def shop(products: list[Product]) -> Vocabulary:
     """What the events of the shop mix say. Rows of `page_view` are page by page, category by category; of products as in the catalogue."""
     web, app = list(_pages()), list(_screens())
