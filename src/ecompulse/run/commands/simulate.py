@@ -20,7 +20,7 @@ def simulate(
     rate: Annotated[str | None, Shown] = None,
     start: Annotated[str | None, Shown] = None,
     mix: Annotated[str | None, Shown] = None,
-    to: str = "-",
+    to: Annotated[str, Parameter(allow_leading_hyphen=True)] = "-",
     truth: Annotated[str | None, Shown] = None,
     duplicates: str = "0%",
     late: str = "0%",
