@@ -113,8 +113,6 @@ APPEND_FAILURES = counter(
     "collect", "ecompulse_log_append_failures_total", "appends", "Appends that failed: their requests were answered 503."
 )
 
-# log: the durable log, as processing sees it
-LOG_END = gauge("process", "ecompulse_log_end_offset", "events", "Events ever received, by partition of the log.", "partition")
 LOG_BYTES = gauge("process", "ecompulse_log_bytes", "bytes", "Size of the log on disk.")
 
 # process: log to rows

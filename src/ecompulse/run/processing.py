@@ -9,10 +9,8 @@ import signal
 import socket
 import sys
 import threading
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, Final
 
 import uvloop
@@ -29,6 +27,7 @@ from ecompulse.process.steps.installed import StepUnusable, load_steps
 from ecompulse.process.steps.rates import read_rates
 from ecompulse.run.errors import NOT_SO, Refused
 from ecompulse.run.letters import Letters
+from ecompulse.run.processes import folder_bytes, processes
 from ecompulse.run.settings import Settings
 from ecompulse.run.values import Address
 from ecompulse.serve.app import create_app
@@ -45,7 +44,7 @@ GAUGES_SECONDS: Final = 1.0
 
 
 def serve(settings: Settings) -> int:
-    """Process and serve until SIGTERM or SIGINT; returns the exit status.
+    """Process and serve until SIGTERM or SIGINT; returns the exit status, 1 when the engine ended by itself.
 
     Raises:
         Refused: the store, a step or the rates file cannot be used.
@@ -79,9 +78,10 @@ def serve(settings: Settings) -> int:
         role.ended.set()
         gauges.join()
         letters.close()
+        healthy = processing.alive
         processing.stop()
-        _log.info("stopped")
-    return 0
+        _log.info("stopped", healthy=healthy)
+    return 0 if healthy else NOT_SO
 
 
 async def _serve(settings: Settings, state: ServeState, role: _Role) -> None:
@@ -91,8 +91,10 @@ async def _serve(settings: Settings, state: ServeState, role: _Role) -> None:
         role.stopping = True
         stop.set()
 
+    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, end)
+        loop.add_signal_handler(number, end)
+    role.engine_ended = lambda: loop.call_soon_threadsafe(end)
     with _bound(settings.serve) as listening:
         _log.info("listening", host=settings.serve.host, port=listening.getsockname()[1])
         await serve_app(create_app(state), listening, stop)
@@ -133,9 +135,9 @@ class _Role:
 
     def __init__(self, settings: Settings, processing: Processing) -> None:
         self._settings, self._processing = settings, processing
-        self._began = time.monotonic()
         self.stopping = False
         self.ended = threading.Event()
+        self.engine_ended: Callable[[], object] = lambda: None
 
     def not_ready(self) -> str | None:
         """Why requests should go elsewhere; None when they can be answered."""
@@ -151,35 +153,29 @@ class _Role:
         disk = shutil.disk_usage(self._settings.data)
         trouble = self._processing.engine.trouble
         return {
-            "roles": [
-                {
-                    "name": "process",
-                    "status": "waiting" if trouble else "running",
-                    "pid": os.getpid(),
-                    "uptime_seconds": time.monotonic() - self._began,
-                    "memory_bytes": _memory_bytes(),
-                }
-            ],
+            "roles": [{**row, "status": "waiting"} if trouble and row["pid"] == os.getpid() else row for row in processes()],
             "rooms": [
                 {"name": "log", "queue": ledger["in_flight"], "lag_seconds": self._processing.lag_seconds()},
                 {"name": "store", "queue": self._processing.store.tail_rows, "lag_seconds": self._processing.lag_seconds()},
             ],
-            "disk": {"path": str(self._settings.data), "total_bytes": disk.total, "free_bytes": disk.free},
+            "disk": {
+                "folder": str(self._settings.data),
+                "log_bytes": folder_bytes(self._settings.data / "log"),
+                "store_bytes": folder_bytes(self._settings.data / "store"),
+                "free_bytes": disk.free,
+                "total_bytes": disk.total,
+            },
             "warnings": [*([trouble] if trouble else []), *self._processing.warnings],
         }
 
     def gauge(self) -> None:
-        """Set the gauges every second until the role stops."""
+        """Set the gauges every second until the role stops, and end the role when its engine has ended."""
         while not self.ended.wait(GAUGES_SECONDS):
+            if not self._processing.alive:
+                self.engine_ended()
             for partition, position in self._processing.store.positions().items():
                 metrics.POSITION.labels(str(partition)).set(position)
             metrics.LAG_SECONDS.set(self._processing.lag_seconds())
             metrics.TAIL_ROWS.set(self._processing.store.tail_rows)
             metrics.STORE_BYTES.set(self._processing.store.path.stat().st_size)
-
-
-def _memory_bytes() -> int | None:
-    try:
-        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
-        return None
+            metrics.LOG_BYTES.set(folder_bytes(self._settings.data / "log"))
