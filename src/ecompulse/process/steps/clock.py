@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from hashlib import blake2b
 from typing import Final
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 from msgspec import Struct
 
 from ecompulse.contract.columns import FILLED_TIME, STORED, TIME
+from ecompulse.process.fingerprint import SCHEME
 from ecompulse.process.step import Context
-from ecompulse.process.steps.columns import Codes, code, join, put, take
+from ecompulse.process.steps.columns import Codes, put, take
 
 SECOND_US: Final = 1_000_000
 DAY_US: Final = 86_400 * SECOND_US
@@ -31,14 +30,15 @@ KEYS_MAX: Final = 65_536
 _EARLIEST_US: Final = 946_684_800 * SECOND_US  # the year 2000: no time before it is taken at the door
 
 _FIELDS: Final = [STORED.field("timestamp"), STORED.field("device_timestamp")]
-_SEPARATOR: Final = "\x1f"
-_CACHED_KEYS: Final = 8_192  # about 4 MB: sessions that are in one batch are mostly in the next
+_SEEDS: Final = {"site": 1, "device": 2, "session": 3, "day": 4}
 Micros = npt.NDArray[np.int64]
+Keys = npt.NDArray[np.uint64]
 
 
 class _Saved(Struct, frozen=True, array_like=True):
-    """The memory as it is saved: keys whose value is 0 without it, since nearly all are."""
+    """The memory as it is saved: keys whose value is 0 without it, since nearly all are. `scheme` names what made the keys."""
 
+    scheme: str
     generation: int
     recent: tuple[bytes, bytes, bytes]
     older: tuple[bytes, bytes, bytes]
@@ -78,8 +78,8 @@ class ClockSkew:
         rows = np.flatnonzero(usable)
         if not len(rows):
             return put(batch, _FIELDS, [original, original])
-        sessions, codes = _sessions(batch, rows, received)
-        correction = self._corrections(sessions, codes, received[rows] - sent[rows], received[rows])
+        devices, sessions = _keys(batch, received)
+        correction = self._corrections(devices[rows], sessions[rows], received[rows] - sent[rows], received[rows])
         corrected = timestamp[rows] + correction
         apply = (correction != 0) & (corrected <= received[rows] + DAY_US)
         if not apply.any():
@@ -89,28 +89,27 @@ class ClockSkew:
         return put(batch, _FIELDS, [pa.array(moved, pa.int64()).cast(TIME), original])
 
     def state(self) -> bytes:
-        return msgspec.msgpack.encode(_Saved(self._generation, _packed(self._recent), _packed(self._older)))
+        return msgspec.msgpack.encode(_Saved(SCHEME, self._generation, _packed(self._recent), _packed(self._older)))
 
     def restore(self, state: bytes) -> None:
+        """Take up what was saved; what another version hashed cannot be found again, and is learned anew."""
         saved = msgspec.msgpack.decode(state, type=_Saved)
-        self._generation, self._recent, self._older = saved.generation, _unpacked(saved.recent), _unpacked(saved.older)
+        if saved.scheme == SCHEME:
+            self._generation, self._recent, self._older = saved.generation, _unpacked(saved.recent), _unpacked(saved.older)
 
-    def _corrections(self, sessions: list[tuple[int, int]], codes: Codes, difference: Micros, received: Micros) -> Micros:
+    def _corrections(self, devices: Keys, sessions: Keys, difference: Micros, received: Micros) -> Micros:
         """Return each row's correction, in effect row by row: to forget falls between two rows, not between two batches."""
         generation = int(received.max()) // FORGET_US
-        new = len({key for session in sessions for key in session if key not in self._recent})
-        if generation > self._generation or len(self._recent) + new > self._keys_max:
+        firsts, codes = _distinct(sessions)
+        device_of, keys = devices[firsts].tolist(), sessions[firsts].tolist()
+        if generation > self._generation or len(self._recent) + len({*device_of, *keys}.difference(self._recent)) > self._keys_max:
             if len(codes) == 1:
                 self._forget(generation)
             else:
-                halves = slice(len(codes) // 2), slice(len(codes) // 2, None)
-                return np.concatenate([self._part(sessions, codes, difference, received, half) for half in halves])
-        pins = self._pins(sessions, codes, difference)
-        return pins[codes]
-
-    def _part(self, sessions: list[tuple[int, int]], codes: Codes, difference: Micros, received: Micros, part: slice) -> Micros:
-        present, at = np.unique(codes[part], return_inverse=True)
-        return self._corrections([sessions[code] for code in present.tolist()], at, difference[part], received[part])
+                half = len(codes) // 2
+                early = self._corrections(devices[:half], sessions[:half], difference[:half], received[:half])
+                return np.concatenate([early, self._corrections(devices[half:], sessions[half:], difference[half:], received[half:])])
+        return self._learn(device_of, keys, codes, difference)[codes]
 
     def _forget(self, generation: int) -> None:
         """Begin a new generation, because its time has come or the present one is full."""
@@ -118,37 +117,32 @@ class ClockSkew:
         self._recent = {}
         self._generation = max(generation, self._generation)
 
-    def _pins(self, sessions: list[tuple[int, int]], codes: Codes, difference: Micros) -> Micros:
-        """Learn from the rows, and return the correction of each session."""
+    def _learn(self, devices: list[int], sessions: list[int], codes: Codes, difference: Micros) -> Micros:
+        """Learn from the rows, and return the correction of each session; `devices` has the device of each session."""
         off = np.abs(difference) > TOLERANCE_US
-        if off.any():
-            doubtful = {sessions[code][0] for code in set(codes[off].tolist())}
-            in_doubt = np.array([device in doubtful for device, _ in sessions])[codes]
-            for code, seen in zip(codes[in_doubt].tolist(), difference[in_doubt].tolist(), strict=True):
-                self._learn(sessions[code], seen)
+        if not off.any():
+            self._meet(devices, sessions)
         else:
-            doubtful = set()
-        for session in sessions:
-            if session[0] not in doubtful:
-                self._learn(session, 0)
-        return np.array([self._recent[key] for _, key in sessions], dtype=np.int64)
+            doubtful = {devices[code] for code in set(codes[off].tolist())}
+            in_doubt = np.array([device in doubtful for device in devices])
+            rows = in_doubt[codes]
+            for code, seen in zip(codes[rows].tolist(), difference[rows].tolist(), strict=True):
+                self._meet([devices[code]], [sessions[code]], self._estimate(devices[code], seen))
+            sure = np.flatnonzero(~in_doubt).tolist()
+            self._meet([devices[code] for code in sure], [sessions[code] for code in sure])
+        return np.fromiter(map(self._recent.__getitem__, sessions), dtype=np.int64, count=len(sessions))
 
-    def _learn(self, session: tuple[int, int], seen: int) -> None:
-        """Take one difference in: the device's estimate, and the session's correction if this is its first event."""
-        device, key = session
+    def _estimate(self, device: int, seen: int) -> int:
         if abs(seen) <= TOLERANCE_US:
-            estimate = 0
-        else:
-            known = self._known(device)
-            estimate = seen if known is None else min(known, seen)
-        self._recent[device] = estimate
-        if key not in self._recent:
-            known = self._older.get(key)
-            self._recent[key] = estimate if known is None else known
+            return 0
+        known = self._recent.get(device, self._older.get(device))
+        return seen if known is None else min(known, seen)
 
-    def _known(self, key: int) -> int | None:
-        known = self._recent.get(key)
-        return self._older.get(key) if known is None else known
+    def _meet(self, devices: list[int], sessions: list[int], estimate: int = 0) -> None:
+        """Set the estimate of devices, and the correction of those of their sessions that have none."""
+        self._recent.update(dict.fromkeys(devices, estimate))
+        met = [key for key in sessions if key not in self._recent]
+        self._recent.update((key, self._older.get(key, estimate)) for key in met)
 
 
 def _micros(times: pa.Array) -> Micros:
@@ -156,30 +150,40 @@ def _micros(times: pa.Array) -> Micros:
     return values
 
 
-def _sessions(batch: pa.RecordBatch, rows: Codes, received: Micros) -> tuple[list[tuple[int, int]], Codes]:
-    """Return the keys of device and session of each distinct session, and for each of the rows the number of its session."""
-    at = pa.array(rows)
-    every = len(rows) == batch.num_rows
-    site, anonymous, session, user = (
-        column if every else column.take(at) for column in (take(batch, name) for name in ("site", "anonymous_id", "session_id", "user_id"))
-    )
-    device = pc.coalesce(anonymous, session, user)
+def _keys(batch: pa.RecordBatch, received: Micros) -> tuple[Keys, Keys]:
+    """Return for each row the key of its device and of its session.
+
+    Keys are 64 bits instead of ids: two of a hundred thousand are the same once in a billion times, and no id of a person is kept.
+    """
+    anonymous, session, user = take(batch, "anonymous_id"), take(batch, "session_id"), take(batch, "user_id")
+    device = _joined(_hashed(take(batch, "site"), "site"), _hashed(anonymous.fill_null(session).fill_null(user), "device"))
+    of_session = _hashed(session, "session")
     if session.null_count:
-        day = pc.cast(pa.array(received[rows] // DAY_US), pa.string())
-        session = pc.coalesce(session, pc.binary_join_element_wise("", "day", day, _SEPARATOR))
-    names, codes = join([code(site), code(device), code(session)])
-    return [_keys(*name) for name in names], codes
+        days = _hashed(pa.array(received // DAY_US), "day")
+        of_session = np.where(session.is_null().to_numpy(zero_copy_only=False), days, of_session)
+    return device, _joined(device, of_session)
 
 
-@lru_cache(maxsize=_CACHED_KEYS)
-def _keys(site: str | None, device: str | None, session: str) -> tuple[int, int]:
-    """Keys of 64 bits instead of ids: two in a hundred thousand meet by chance once in a billion times, and no id of a person is kept."""
-    name = f"{site}{_SEPARATOR}{device}"
-    return _key(name, b"device"), _key(f"{name}{_SEPARATOR}{session}", b"session")
+def _hashed(column: pa.Array, what: str) -> Keys:
+    series = pl.from_arrow(column)
+    assert isinstance(series, pl.Series)
+    keys: Keys = series.hash(_SEEDS[what]).to_numpy()
+    return keys
 
 
-def _key(name: str, kind: bytes) -> int:
-    return int.from_bytes(blake2b(name.encode(), digest_size=8, person=kind).digest())
+def _joined(left: Keys, right: Keys) -> Keys:
+    """Mix two keys into one; not symmetric, so that neither may stand for the other."""
+    mixed: Keys = (left ^ (right + np.uint64(0x9E3779B97F4A7C15))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed ^= (mixed >> np.uint64(31)) ^ (left << np.uint64(1))
+    return mixed
+
+
+def _distinct(keys: Keys) -> tuple[Codes, Codes]:
+    """Return the row where each key first appears, and for each row the number of its key."""
+    codes: Codes = pa.array(keys).dictionary_encode().indices.to_numpy().astype(np.int64)
+    firsts = np.zeros(int(codes.max()) + 1, dtype=np.int64)
+    firsts[codes[::-1]] = np.arange(len(codes))[::-1]  # of several writes to a place the last stays: the first row
+    return firsts, codes
 
 
 def _packed(memory: dict[int, int]) -> tuple[bytes, bytes, bytes]:
