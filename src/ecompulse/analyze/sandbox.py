@@ -20,8 +20,6 @@ from ecompulse.analyze.wrong import Refused
 
 SQL_MAX: Final = 50_000
 """Characters; a longer statement is generated, and its parsing alone would hold a worker."""
-DEPTH_MAX: Final = 200
-"""Nesting of the parsed statement."""
 
 RELATIONS: Final = (
     "events",
@@ -93,16 +91,19 @@ def admitted(sql: str, parameters: Mapping[str, Any]) -> str:
 
 
 def _parsed(sql: str) -> Any:
-    with _PARSER_LOCK:
-        told = _PARSER.execute("select json_serialize_sql($sql)", {"sql": sql}).fetchone()
-    tree = msgspec.json.decode(told[0]) if told else {"error": True}
-    if tree["error"]:
+    try:
+        with _PARSER_LOCK:
+            told = _PARSER.execute("select json_serialize_sql($sql)", {"sql": sql}).fetchone()
+        tree = msgspec.json.decode(told[0] if told else b"{}")
+    except (duckdb.Error, RecursionError):
+        raise Refused("The statement is nested too deeply.") from None
+    if tree.get("error", True):
         raise Refused(str(tree.get("error_message", "The statement cannot be read.")))
     return tree["statements"]
 
 
 def _judge(tree: Any) -> None:
-    for node, named in _nodes(tree, frozenset(), 0):
+    for node, named in _nodes(tree):
         kind = node.get("type")
         if kind == "BASE_TABLE":
             _judge_table(node, named)
@@ -137,15 +138,14 @@ def _declared(node: dict[str, Any]) -> Iterator[str]:
         yield str(node.get("cte_name", "")).lower()
 
 
-def _nodes(tree: Any, named: frozenset[str], depth: int) -> Iterator[tuple[dict[str, Any], frozenset[str]]]:
+def _nodes(tree: Any) -> Iterator[tuple[dict[str, Any], frozenset[str]]]:
     """Every node of a parsed statement, with the names that WITH has declared around it."""
-    if depth > DEPTH_MAX * 3:  # an expression is about three levels of the serialized tree
-        raise Refused("The statement is nested too deeply.")
-    if isinstance(tree, dict):
-        inner = named.union(_declared(tree))
-        yield tree, inner
-        for value in tree.values():
-            yield from _nodes(value, inner, depth + 1)
-    elif isinstance(tree, list):
-        for value in tree:
-            yield from _nodes(value, named, depth + 1)
+    waiting: list[tuple[Any, frozenset[str]]] = [(tree, frozenset())]
+    while waiting:
+        part, named = waiting.pop()
+        if isinstance(part, dict):
+            inner = named.union(_declared(part))
+            yield part, inner
+            waiting += [(value, inner) for value in part.values()]
+        elif isinstance(part, list):
+            waiting += [(value, named) for value in part]

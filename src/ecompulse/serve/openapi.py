@@ -29,8 +29,10 @@ _PROBLEM: Final = {
     },
 }
 _DESCRIPTION: Final = (
-    "Questions, SQL, the live stream and the records of a shop's events. Every answer says up to which event time it is complete (`as_of`). "
-    "Money is a decimal text beside its currency, a rate a number from 0 to 1, a time RFC 3339 in UTC. Errors are problem details (RFC 9457)."
+    "Questions, SQL, the live stream and the records of a shop's events. "
+    "Every answer says up to which event time it is complete (`as_of`). "
+    "Money is a decimal text beside its currency, a rate a number from 0 to 1, a time RFC 3339 in UTC. "
+    "Errors are problem details (RFC 9457)."
 )
 
 

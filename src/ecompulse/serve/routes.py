@@ -29,10 +29,15 @@ from ecompulse.serve.standing import answer_alive, answer_health, answer_live, a
 _TABLES: Final = ("application/json", "text/csv", ARROW)
 _FORMAT: Final = Parameter("format", "text", "Form of the answer; else as `Accept` says.", "json", ("json", "csv", "arrow"))
 _WORDS: Final = {
-    "site": "Only this site.", "event_type": "Only events of this type.", "visitor": "Only this user or device.", "session": "Only this session.",
-    "q": "Only those that hold this text anywhere; of events also an event's id.", "reason": "Only those with this reason.",
-    "field": "Only those where this field was wrong.", "dialect": "Only those that came in this dialect.",
-}  # fmt: skip
+    "site": "Only this site.",
+    "event_type": "Only events of this type.",
+    "visitor": "Only this user or device.",
+    "session": "Only this session.",
+    "q": "Only those that hold this text anywhere; of events also an event's id.",
+    "reason": "Only those with this reason.",
+    "field": "Only those where this field was wrong.",
+    "dialect": "Only those that came in this dialect.",
+}
 _AFTER: Final = Parameter("after", "text", "`next` of the page before.")
 _REPLAYED: Final = Parameter("replayed", "text", "Only those sent again already, or not.", None, ("true", "false"))
 
@@ -49,96 +54,219 @@ def _questions() -> tuple[Endpoint, ...]:
     """Each question under its own address, so that its parameters and columns can be looked up."""
     return tuple(
         Endpoint(
-            method="GET", path=f"/api/analytics/{question.name}", answer=answer_named(question.name), tag="Questions", summary=question.title,
+            method="GET",
+            path=f"/api/analytics/{question.name}",
+            answer=answer_named(question.name),
+            tag="Questions",
+            summary=question.title,
             description=f"{question.description} Columns: "
-            + "; ".join(f"`{c.name}` ({c.type}) {c.description[0].lower()}{c.description[1:].rstrip('.')}" for c in question.columns) + ".",
-            parameters=(*question.parameters, _FORMAT), media=_TABLES, errors=(400, 408, 503),
-            example={"as_of": "2026-01-31T12:00:00Z", "lag_seconds": 0.06, "columns": [column.name for column in question.columns], "rows": []},
+            + "; ".join(f"`{c.name}` ({c.type}) {c.description[0].lower()}{c.description[1:].rstrip('.')}" for c in question.columns)
+            + ".",
+            parameters=(*question.parameters, _FORMAT),
+            media=_TABLES,
+            errors=(400, 408, 503),
+            example={
+                "as_of": "2026-01-31T12:00:00Z",
+                "lag_seconds": 0.06,
+                "columns": [column.name for column in question.columns],
+                "rows": [],
+            },
         )
         for question in questions().values()
-    )  # fmt: skip
+    )
 
 
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     Endpoint(
-        method="GET", path="/api/analytics", answer=list_questions, tag="Questions", summary="The questions",
+        method="GET",
+        path="/api/analytics",
+        answer=list_questions,
+        tag="Questions",
+        summary="The questions",
         description="Each question with its parameters and columns.",
     ),
     Endpoint(
-        method="GET", path="/api/analytics/real-time", answer=answer_real_time, tag="Questions", summary="Real time",
-        description="The shop of the last minutes. `error_rate` is the share of error events; `conversion_rate` the share of visitors that bought; "
-        "`carts_open` the visitors that put something into a cart and did not buy since; `events_per_second` counts arrivals of the last 10 seconds.",
-        parameters=REAL_TIME, errors=(400, 408, 503),
+        method="GET",
+        path="/api/analytics/real-time",
+        answer=answer_real_time,
+        tag="Questions",
+        summary="Real time",
+        description="The shop of the last minutes. `error_rate` is the share of error events; "
+        "`conversion_rate` the share of visitors that bought; "
+        "`carts_open` the visitors that put something into a cart and did not buy since; "
+        "`events_per_second` counts arrivals of the last 10 seconds.",
+        parameters=REAL_TIME,
+        errors=(400, 408, 503),
     ),
     *_questions(),
     Endpoint(
-        method="GET", path="/api/analytics/{question}/sql", answer=question_sql, tag="Questions", summary="The SQL of a question",
+        method="GET",
+        path="/api/analytics/{question}/sql",
+        answer=question_sql,
+        tag="Questions",
+        summary="The SQL of a question",
         description="With the values of its parameters written in, to be read, changed and run; as JSON, statement and parameters apart. "
-        "Takes the parameters of the question.", media=("text/plain", "application/json"), errors=(400, 404),
+        "Takes the parameters of the question.",
+        media=("text/plain", "application/json"),
+        errors=(400, 404),
     ),
     Endpoint(
-        method="GET", path="/api/recommendations/{user}", answer=answer_recommendations, tag="Questions", summary="Recommendations",
-        description="Products for a user, or a device by its anonymous id: what people with a like history bought or viewed, then what is popular. "
+        method="GET",
+        path="/api/recommendations/{user}",
+        answer=answer_recommendations,
+        tag="Questions",
+        summary="Recommendations",
+        description="Products for a user, or a device by its anonymous id: what people with a like history bought or viewed, "
+        "then what is popular. "
         "Columns: product_id, product_name, score (0 to 1), reason.",
-        parameters=(_limit(10, LIMIT_MAX), Parameter("site", "text", _WORDS["site"]), _FORMAT), media=_TABLES, errors=(400, 408, 503),
+        parameters=(_limit(10, LIMIT_MAX), Parameter("site", "text", _WORDS["site"]), _FORMAT),
+        media=_TABLES,
+        errors=(400, 408, 503),
     ),
     Endpoint(
-        method="GET", path="/api/live", answer=answer_live, tag="Live", summary="The live stream",
-        description="Server-sent events: `figures` (as real-time; up to four times a second when something changed, else every two seconds), `ledger`, "
+        method="GET",
+        path="/api/live",
+        answer=answer_live,
+        tag="Live",
+        summary="The live stream",
+        description="Server-sent events: `figures` (as real-time; up to four times a second when something changed, "
+        "else every two seconds), "
+        "`ledger`, "
         "`events` (a list of the newest, the oldest first) and `health`.",
-        parameters=(Parameter("site", "text", _WORDS["site"]),), media=("text/event-stream",), errors=(400, 503),
+        parameters=(Parameter("site", "text", _WORDS["site"]),),
+        media=("text/event-stream",),
+        errors=(400, 503),
     ),
     Endpoint(
-        method="POST", path="/api/query", answer=answer_query, tag="SQL", summary="Ask in SQL",
-        description="One reading statement in DuckDB's dialect over the tables of /api/schema, with `$name` parameters. No writing, no files, no network; "
+        method="POST",
+        path="/api/query",
+        answer=answer_query,
+        tag="SQL",
+        summary="Ask in SQL",
+        description="One reading statement in DuckDB's dialect over the tables of /api/schema, with `$name` parameters. "
+        "No writing, no files, no network; "
         "time and rows are limited, and `truncated` says when there were more.",
-        parameters=(_FORMAT,), media=_TABLES, errors=(400, 408, 413, 415, 503),
+        parameters=(_FORMAT,),
+        media=_TABLES,
+        errors=(400, 408, 413, 415, 503),
         body=Body(
-            {"type": "object", "required": ["sql"], "properties": {
-                "sql": {"type": "string", "description": "The statement."},
-                "parameters": {"type": "object", "description": "A value for each `$name` in it."}}},
+            {
+                "type": "object",
+                "required": ["sql"],
+                "properties": {
+                    "sql": {"type": "string", "description": "The statement."},
+                    "parameters": {"type": "object", "description": "A value for each `$name` in it."},
+                },
+            },
             {"sql": "select event_type, count(*) from events where timestamp > $since group by 1", "parameters": {"since": "2026-01-01"}},
         ),
         example={"as_of": "2026-01-31T12:00:00Z", "lag_seconds": 0.06, "columns": ["x"], "rows": [[42]], "truncated": False},
     ),
-    Endpoint(method="GET", path="/api/schema", answer=answer_schema, tag="SQL", summary="The tables", description="Tables with names and types of their columns."),
     Endpoint(
-        method="GET", path="/api/events", answer=answer_events, tag="Records", summary="The newest events",
+        method="GET",
+        path="/api/schema",
+        answer=answer_schema,
+        tag="SQL",
+        summary="The tables",
+        description="Tables with names and types of their columns.",
+    ),
+    Endpoint(
+        method="GET",
+        path="/api/events",
+        answer=answer_events,
+        tag="Records",
+        summary="The newest events",
         description="Events in full, the last received first; fields without a value are left out.",
-        parameters=(*_filters(EVENT_FILTERS), _limit(PAGE, PAGE_MAX), _AFTER), errors=(400, 408, 503),
+        parameters=(*_filters(EVENT_FILTERS), _limit(PAGE, PAGE_MAX), _AFTER),
+        errors=(400, 408, 503),
     ),
     Endpoint(
-        method="GET", path="/api/ledger", answer=answer_ledger, tag="Records", summary="The ledger",
-        description="What became of every event received: received = stored + duplicates + dead_letters + in_flight; in all, and by site, dialect, key and type.",
-        example={"received": 8, "stored": 6, "duplicates": 1, "dead_letters": 1, "in_flight": 0, "balanced": True, "as_of": "2026-01-31T12:00:00Z"},
+        method="GET",
+        path="/api/ledger",
+        answer=answer_ledger,
+        tag="Records",
+        summary="The ledger",
+        description="What became of every event received: received = stored + duplicates + dead_letters + in_flight; "
+        "in all, and by site, dialect, key and type.",
+        example={
+            "received": 8,
+            "stored": 6,
+            "duplicates": 1,
+            "dead_letters": 1,
+            "in_flight": 0,
+            "balanced": True,
+            "as_of": "2026-01-31T12:00:00Z",
+        },
     ),
     Endpoint(
-        method="GET", path="/api/dead-letters", answer=answer_letters, tag="Records", summary="Dead letters",
+        method="GET",
+        path="/api/dead-letters",
+        answer=answer_letters,
+        tag="Records",
+        summary="Dead letters",
         description="Events that were not taken, with the reason and their bytes, the last received first.",
-        parameters=(*_filters(LETTER_FILTERS), _REPLAYED, _limit(PAGE, PAGE_MAX), _AFTER), errors=(400, 408, 503),
+        parameters=(*_filters(LETTER_FILTERS), _REPLAYED, _limit(PAGE, PAGE_MAX), _AFTER),
+        errors=(400, 408, 503),
     ),
     Endpoint(
-        method="GET", path="/api/dead-letters/reasons", answer=answer_reasons, tag="Records", summary="Why events were not taken",
-        description="Counts by reason and field.", parameters=_filters(("site",)), errors=(400, 503),
+        method="GET",
+        path="/api/dead-letters/reasons",
+        answer=answer_reasons,
+        tag="Records",
+        summary="Why events were not taken",
+        description="Counts by reason and field.",
+        parameters=_filters(("site",)),
+        errors=(400, 503),
     ),
     Endpoint(
-        method="GET", path="/api/dead-letters/download", answer=download_letters, tag="Records", summary="Download dead letters",
-        description="All that match, one JSON object a line.", parameters=(*_filters(LETTER_FILTERS), _REPLAYED), media=("application/x-ndjson",),
+        method="GET",
+        path="/api/dead-letters/download",
+        answer=download_letters,
+        tag="Records",
+        summary="Download dead letters",
+        description="All that match, one JSON object a line.",
+        parameters=(*_filters(LETTER_FILTERS), _REPLAYED),
+        media=("application/x-ndjson",),
     ),
     Endpoint(
-        method="POST", path="/api/dead-letters/replay", answer=replay_letters, tag="Records", summary="Send dead letters again",
+        method="POST",
+        path="/api/dead-letters/replay",
+        answer=replay_letters,
+        tag="Records",
+        summary="Send dead letters again",
         description=f"Reads up to {REPLAY_MAX:,} letters as the door reads requests, after setting the values of `set` at their paths. "
         "What is still wrong is named; what is taken is stored once.",
         body=Body(
-            {"type": "object", "required": ["ids"], "properties": {
-                "ids": {"type": "array", "items": {"type": "string"}, "description": "Ids of dead letters."},
-                "set": {"type": "object", "description": "Path → value; null takes the field out."}}},
+            {
+                "type": "object",
+                "required": ["ids"],
+                "properties": {
+                    "ids": {"type": "array", "items": {"type": "string"}, "description": "Ids of dead letters."},
+                    "set": {"type": "object", "description": "Path → value; null takes the field out."},
+                },
+            },
             {"ids": ["0-17"], "set": {"properties.currency": "EUR"}},
         ),
-        example={"replayed": 1, "accepted": 1, "duplicates": 0, "rejected": []}, errors=(400, 404, 413, 415, 501, 503),
+        example={"replayed": 1, "accepted": 1, "duplicates": 0, "rejected": []},
+        errors=(400, 404, 413, 415, 501, 503),
     ),
-    Endpoint(method="GET", path="/api/health", answer=answer_health, tag="Operation", summary="How it stands", description="Rooms, roles, lag, disk, warnings."),
+    Endpoint(
+        method="GET",
+        path="/api/health",
+        answer=answer_health,
+        tag="Operation",
+        summary="How it stands",
+        description="Rooms, roles, lag, disk, warnings.",
+    ),
     Endpoint(method="GET", path="/healthz", answer=answer_alive, tag="Operation", summary="Alive", errors=()),
     Endpoint(method="GET", path="/readyz", answer=answer_ready, tag="Operation", summary="Ready", errors=(503,)),
-    Endpoint(method="GET", path="/metrics", answer=answer_metrics, tag="Operation", summary="Prometheus metrics", media=("text/plain",), errors=(503,)),
-)  # fmt: skip
+    Endpoint(
+        method="GET",
+        path="/metrics",
+        answer=answer_metrics,
+        tag="Operation",
+        summary="Prometheus metrics",
+        media=("text/plain",),
+        errors=(503,),
+    ),
+)
