@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from msgspec import Struct
 from msgspec.structs import astuple
 
@@ -266,6 +267,9 @@ def _times(
         return pa.nulls(len(texts), TIME)
     try:
         array = pa.array(texts, pa.string()).cast(TIME)
+        earliest = pc.min(array).value
+        if earliest is not None and earliest < _YEAR_1_US:
+            raise pa.ArrowInvalid("Arrow takes the year 0, datetime does not: a verdict must not depend on the events beside it")
     except pa.ArrowInvalid:
         array = pa.array([_time(field, row, text, violations) for row, text in enumerate(texts)], pa.int64()).cast(TIME)
     if array.null_count and fill_us is not None and filled is not None:
@@ -291,6 +295,7 @@ def _time(field: str, row: int, text: str | None, violations: list[Violation]) -
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+_YEAR_1_US: Final = (datetime(1, 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND
 _TEN_THOUSANDTH: Final = Decimal("0.0001")
 _FLOAT_EXACT: Final = 1e11
 """Below it, a float of at most four decimals times 10,000 rounds to exactly the integer that was meant (error under 2^-10)."""

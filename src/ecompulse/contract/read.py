@@ -13,7 +13,16 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw, Struct
 
-from ecompulse.contract.event import ENVELOPE_FIELDS, ITEM_FIELDS, METADATA_FIELDS, NESTING_LIMIT, PROPERTY_FIELDS, REST_LIMIT, Event
+from ecompulse.contract.event import (
+    ENVELOPE_FIELDS,
+    INTEGER_FIELDS,
+    ITEM_FIELDS,
+    METADATA_FIELDS,
+    NESTING_LIMIT,
+    PROPERTY_FIELDS,
+    REST_LIMIT,
+    Event,
+)
 
 
 class Unreadable(ValueError):
@@ -74,6 +83,7 @@ _raws = msgspec.json.Decoder(list[Raw])
 _anything = msgspec.json.Decoder()
 _encode = msgspec.json.Encoder().encode
 _ENVELOPE, _PROPERTY, _METADATA, _ITEM = map(frozenset, (ENVELOPE_FIELDS, PROPERTY_FIELDS, METADATA_FIELDS, ITEM_FIELDS))
+_TOO_DEEP: Final = f"nested more than {NESTING_LIMIT} levels"
 _PATH: Final = re.compile(r" - at `\$([^`]*)`$")
 _MISSING: Final = re.compile(r"^Object missing required field `([^`]+)`")
 
@@ -84,6 +94,7 @@ def read_events(body: bytes) -> Read:
     Raises:
         Unreadable: the body is no JSON or holds no event; the message says at which byte.
     """
+    body = body.removeprefix(_BYTE_ORDER_MARK)
     start = body.lstrip()[:10]
     if not start:
         raise Unreadable('the body is empty: send one event, an array of events, or {"events": […]}')
@@ -101,7 +112,10 @@ def read_events(body: bytes) -> Read:
     except _MALFORMED as error:
         raise _unreadable(body, error) from None
     raws, sent_at = _split(body)
-    return _each(raws, sent_at)
+    read = _each(raws, sent_at)
+    if raws == [body] and read.rejected and read.rejected[0].reason.startswith(_NOT_JSON):
+        raise Unreadable(read.rejected[0].reason.removeprefix(_NOT_JSON))
+    return read
 
 
 def read_lines(body: bytes) -> Read:
@@ -110,12 +124,15 @@ def read_lines(body: bytes) -> Read:
     Raises:
         Unreadable: no line at all could be read.
     """
+    body = body.removeprefix(_BYTE_ORDER_MARK)
     lines = [line for line in body.split(b"\n") if line.strip()]
     if not lines:
         raise Unreadable("the body is empty: send one event a line")
     if b"\\u0000" not in body:
         try:
-            return Read(_one.decode_lines(body), range(len(lines)), [], lines.__getitem__)
+            events = _one.decode_lines(body)
+            if len(events) == len(lines):  # the decoder also takes two events on one line
+                return Read(events, range(len(lines)), [], lines.__getitem__)
         except _MALFORMED:
             pass  # which line, and why, is found below
     read = _each(lines, None)
@@ -134,6 +151,10 @@ def from_dicts(dicts: Sequence[dict[str, Any]], raws: Sequence[bytes] | None = N
 
 _MALFORMED: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _NOT_JSON: Final = "not JSON: "
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+"""Windows' tools write it before UTF-8; RFC 8259, section 8.1 allows to ignore it."""
+_HALF_A_PAIR: Final = re.compile(rb"(?<!\\)(?:\\\\)*(\\u[dD][89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F]..)")
+"""An escape such as \\ud800 that is half of a surrogate pair: no Unicode text, so no database keeps it."""
 
 
 def _plain(events: list[Event], body: bytes) -> Read:
@@ -153,6 +174,11 @@ def _unreadable(body: bytes, error: Exception) -> Unreadable:
         return Unreadable(f"nested too deeply: at most {NESTING_LIMIT} levels are taken (1 body of {len(body)} bytes)")
     if isinstance(error, UnicodeDecodeError):
         return Unreadable(f"not UTF-8: byte {_first_bad_byte(body)}")
+    if body[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in body[:2]:
+        return Unreadable("byte 0: this looks like UTF-16; send UTF-8")
+    half = _HALF_A_PAIR.search(body)
+    if half is not None:
+        return Unreadable(f"byte {half.start(1)}: {half.group(1)[:6].decode(errors='replace')} is half of a surrogate pair")
     told = str(error)
     return Unreadable(told if re.search(r"\d", told) else f"{told} (after byte {len(body)})")
 
@@ -196,9 +222,11 @@ def _each(raws: list[bytes], sent_at: str | None) -> Read:
         except msgspec.ValidationError as error:
             try:
                 found = _anything.decode(raw)
-            except (msgspec.ValidationError, RecursionError):  # a number out of range, or nested too deeply: the first error tells
+            except (msgspec.ValidationError, RecursionError) as second:  # a number out of range, or nested too deeply
                 wrong = _named(str(error))
-                read.rejected.append(Rejection(index, None, wrong.field, wrong.reason, raw))
+                hidden = wrong.reason.startswith("Object contains unknown")
+                reason = wrong.reason if not hidden else _TOO_DEEP if isinstance(second, RecursionError) else _named(str(second)).reason
+                read.rejected.append(Rejection(index, None, wrong.field, reason, raw))
             except (msgspec.DecodeError, UnicodeDecodeError) as malformed:  # behind the wrong type it is no JSON either
                 read.rejected.append(Rejection(index, None, "", f"{_NOT_JSON}{_unreadable(raw, malformed)}", raw))
             else:
@@ -242,10 +270,12 @@ def _kept(found: Any) -> Event:
             named[name], rest = _divide(value, fields)
             kept[f"rest_{name}"] = _json(rest, name)
     properties = named.get("properties")
+    if isinstance(properties, dict):
+        properties = named["properties"] = _whole(properties)
     items = properties.get("items") if isinstance(properties, dict) else None
     if isinstance(items, list):
         divided = [_divide(item, _ITEM) if isinstance(item, dict) else (item, None) for item in items]
-        named["properties"] = {**named["properties"], "items": [item for item, _ in divided]}
+        named["properties"] = {**named["properties"], "items": [_whole(item) for item, _ in divided]}
         kept["rest_items"] = tuple(_json(rest, f"properties.items.{index}") for index, (_, rest) in enumerate(divided))
     try:
         return msgspec.convert({**named, **kept}, KeptEvent)
@@ -256,6 +286,14 @@ def _kept(found: Any) -> Event:
 def _divide(found: dict[str, Any], names: frozenset[str]) -> tuple[dict[str, Any], dict[str, Any] | None]:
     rest = {name: value for name, value in found.items() if name not in names}
     return (found, None) if not rest else ({name: value for name, value in found.items() if name in names}, rest)
+
+
+def _whole(values: Any) -> Any:
+    """Integers that were written as 2.0, as some languages do, are integers; 2.5 is left to be refused."""
+    if not isinstance(values, dict):
+        return values
+    written = {name: value for name in INTEGER_FIELDS if isinstance(value := values.get(name), float) and value.is_integer()}
+    return {**values, **{name: int(value) for name, value in written.items()}} if written else values
 
 
 def _json(rest: dict[str, Any] | None, where: str) -> str | None:
@@ -273,7 +311,7 @@ def _path_of_nul(value: Any, depth: int, path: str = "") -> str | None:
         return path if "\0" in value else None
     if isinstance(value, dict | list):
         if depth > NESTING_LIMIT:
-            raise _Wrong(path, f"nested more than {NESTING_LIMIT} levels")
+            raise _Wrong(path, _TOO_DEEP)
         for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
             found = path if isinstance(key, str) and "\0" in key else _path_of_nul(inner, depth + 1, f"{path}.{key}" if path else str(key))
             if found is not None:
