@@ -147,7 +147,7 @@ def test_nobody_there_is_told_at_once_and_given_up_in_the_end(monkeypatch: pytes
 
 
 def test_live_events_say_when_they_were_sent_and_happened_now(door: Door) -> None:
-    status, told = sent(door, events=40, rate="400", start=None)
+    status, told = sent(door, events=40, rate="60", start=None)
     assert status == 0, told
     for event in (json.loads(row) for row in rows(door.taken)):
         assert event["timestamp"] <= event["sent_at"]

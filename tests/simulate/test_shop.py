@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections import Counter, defaultdict
 from decimal import Decimal
+from itertools import islice, pairwise
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,17 @@ def test_a_shopper_is_known_from_the_login_on_and_not_before(made: list[dict[str
         if event["event_type"] == "user_login":
             known.add(event["session_id"])
         assert ("user_id" in event) == (event["session_id"] in known)
+
+
+def test_nobody_is_in_the_shop_twice_at_once() -> None:
+    visits: dict[int, list[int]] = defaultdict(list)
+    for block in islice(blocks(plan(Options(rate=20, start=START), {})), 200):
+        visitors, sessions = block.sessions.visitor[block.session], block.sessions.number[block.session]
+        for visitor, session in zip(visitors.tolist(), sessions.tolist(), strict=True):
+            visits[visitor].append(session)
+    assert max(len(set(sessions)) for sessions in visits.values()) > 1
+    for sessions in visits.values():
+        assert sum(before != after for before, after in pairwise(sessions)) == len(set(sessions)) - 1
 
 
 def test_some_shoppers_return(made: list[dict[str, Any]]) -> None:

@@ -20,8 +20,8 @@ from ecompulse.simulate.vocabulary import DURATIONS, FRUITLESS, SEARCHES, Vocabu
 
 BLOCK_EVENTS = 65_536
 """Events a block, about: large enough that columns pay, small enough for the caches of a core."""
-LIVE_WINDOW_MS = 60_000
-"""At the pace of the clock a block is a minute at most: memory stays small, and so does the time to the first event."""
+LIVE_WINDOW_MS = 10_000
+"""At the pace of the clock a block is ten seconds at most: memory stays small, and so does the time to the first event."""
 DENSITY_MAX = 1_000.0
 """Events a second of the shop's own time, at most; at higher rates visits pass quicker. All visits under way are kept in memory."""
 BINS = 16

@@ -20,7 +20,7 @@ USERS = 100
 SESSION_MS = HOUR_MS // 2
 """A user's events of one half hour are one session."""
 BLOCK_EVENTS = 65_536
-PACED_BLOCK_SECONDS = 60
+PACED_BLOCK_SECONDS = 10
 
 SERVICE = {"page_view": 70, "button_click": 15, "api_call": 10, "error": 5}
 CATALOGUE = {"product_view": 60, "add_to_cart": 30, "purchase": 10}
