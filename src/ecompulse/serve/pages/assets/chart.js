@@ -27,7 +27,7 @@ export function chart(box, { height = 280, table = null } = {}) {
     plot = new uPlot(
       {
         ...size(),
-        padding: [12, 8, 0, 0],
+        padding: [12, 24, 0, 0],
         legend: { show: false },
         tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), look.zone),
         cursor: {

@@ -20,7 +20,7 @@ const field = () => new URLSearchParams(location.search).get("field") ?? "";
 
 async function loadReasons() {
   const answer = await json("/api/dead-letters/reasons");
-  const groups = answer.reasons ?? answer.items ?? answer;
+  const groups = answer.reasons;
   write(byId("count"), integer(groups.reduce((sum, group) => sum + Number(group.count), 0)));
   rows(reasonsBox, {
     caption: "Dead letters by reason",
@@ -48,13 +48,13 @@ function choose(group) {
 
 async function load({ older = false } = {}) {
   const query = new URLSearchParams({ limit: String(PAGE) });
-  if (reason()) query.set("reason", reason());
+  for (const [name, value] of [["reason", reason()], ["field", field()]]) if (value) query.set(name, value);
   if (older && next) query.set("after", next);
   const answer = await json(`/api/dead-letters?${query}`);
-  const items = field() ? answer.items.filter((letter) => letter.field === field()) : answer.items;
-  letters = older ? [...letters, ...items] : items;
+  letters = older ? [...letters, ...answer.items] : answer.items;
   next = answer.next ?? null;
-  draw();
+  if (open === null && letters.length) show(letters[0]);
+  else draw();
 }
 
 function draw() {
@@ -65,8 +65,8 @@ function draw() {
       { name: "pick", label: "Send again", write: box },
       { name: "time", label: "Received", write: (letter) => exactly(letter.received_at, current().zone) },
       { name: "reason", label: "Reason", main: true, write: (letter) => letter.reason },
-      { name: "field", label: "Field", write: (letter) => el("span", { class: "code", text: letter.field ?? "–" }) },
-      { name: "dialect", label: "Dialect", write: (letter) => letter.dialect },
+      { name: "field", label: "Field", minor: true, write: (letter) => el("span", { class: "code", text: letter.field ?? "–" }) },
+      { name: "dialect", label: "Dialect", minor: true, write: (letter) => letter.dialect },
     ],
     data: letters,
     key: (letter) => letter.id,
@@ -98,7 +98,7 @@ function show(letter) {
     el("header", {}, el("h2", { text: letter.reason }), el("p", { class: "faint" }, letter.field ? el("span", { class: "code", text: `${letter.field} · ` }) : "", `${letter.dialect}, ${exactly(letter.received_at, current().zone)}`)),
     code(body, "The original bytes"),
   );
-  if (!form.elements.field.value && letter.field) form.elements.field.value = letter.field;
+  form.elements.field.placeholder = letter.field ?? "properties.product_id";
   draw();
 }
 

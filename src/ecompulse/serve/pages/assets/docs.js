@@ -28,15 +28,15 @@ function operation(path, method, one) {
   const parameters = (one.parameters ?? []).map(resolve);
   const bodies = Object.entries(resolve(one.requestBody).content ?? {});
   const id = slug(method, path);
-  return el("section", { class: "operation", id, "aria-labelledby": `${id}-title` },
-    el("h3", { id: `${id}-title` }, el("span", { class: `method is-${method}`, text: method.toUpperCase() }), " ", el("code", { text: path })),
-    one.summary ? el("p", { text: one.summary }) : null,
-    one.description && one.description !== one.summary ? el("p", { class: "faint", text: one.description }) : null,
+  const parts = el("div", {},
+    one.description && one.description !== one.summary ? el("p", { text: one.description }) : null,
     parameters.length ? table("Parameters", parameters.map((parameter) => [parameter.name, kind(parameter.schema), `${parameter.description ?? resolve(parameter.schema).description ?? ""}${parameter.required ? " Required." : ""}`])) : null,
     bodies.length ? el("div", {}, el("h4", { text: "Body" }), bodies.map(([type, media]) => body(type, media))) : null,
     answers(one.responses ?? {}),
     method === "get" && !path.includes("{") && !/live$/.test(path) ? tryIt(path) : null,
   );
+  const head = el("summary", {}, el("h3", {}, el("span", { class: `method is-${method}`, text: method.toUpperCase() }), " ", el("code", { text: path })), one.summary ? el("p", { text: one.summary }) : null);
+  return el("details", { class: "operation", id }, head, parts);
 }
 
 function table(title, lines) {
@@ -87,8 +87,18 @@ async function start() {
   byId("reference").replaceChildren(
     el("p", { class: "lead", text: reference.info?.description ?? "" }),
     ...order.map(([group, list]) => el("div", {}, el("h2", { text: group }), list.map(({ path, method, one }) => operation(path, method, one)))));
-  if (location.hash) byId(location.hash.slice(1))?.scrollIntoView();
+  unfold();
 }
+
+/** Opens the request that the address names. */
+function unfold() {
+  const wanted = location.hash && byId(location.hash.slice(1));
+  if (!wanted) return;
+  wanted.open = true;
+  wanted.scrollIntoView();
+}
+
+addEventListener("hashchange", unfold);
 
 frame();
 start().catch((error) => byId("reference").replaceChildren(failed(error, start)));

@@ -24,7 +24,7 @@ const asked = () => {
 
 const describe = (event) => {
   const properties = event.properties ?? {};
-  return sentence({ ...properties, ...event, page_path: event.page_path ?? pathOf(event.page_url ?? properties.page_url), query: event.query ?? properties.query, revenue: event.revenue ?? properties.total, currency: event.currency ?? properties.currency });
+  return sentence({ ...properties, ...event, page_path: event.page_path ?? pathOf(event.page_url ?? properties.page_url), query: event.query ?? properties.query, total: event.total ?? properties.total, currency: event.currency ?? properties.currency });
 };
 
 const pathOf = (url) => (url ? url.replace(/^[a-z]+:\/\/[^/]+/, "").split("?")[0] || "/" : undefined);
@@ -37,7 +37,7 @@ function draw() {
       { name: "time", label: "Time", write: (event) => clock(event.timestamp, current().zone) },
       { name: "type", label: "Type", write: (event) => event.event_type },
       { name: "what", label: "What happened", main: true, write: (event) => el("span", {}, describe(event)) },
-      { name: "visitor", label: "Visitor", write: (event) => el("span", { class: "code", text: visitorOf(event) }) },
+      { name: "visitor", label: "Visitor", minor: true, write: (event) => el("span", { class: "code", text: visitorOf(event) }) },
     ],
     data: shown,
     key: (event) => event.event_id,
@@ -72,7 +72,8 @@ async function load({ older = false } = {}) {
     list.classList.remove("is-loading", "is-old");
     shown = older ? [...shown, ...answer.items] : answer.items;
     next = answer.next ?? null;
-    draw();
+    if (!chosen && shown.length && !new URLSearchParams(location.search).has("event")) choose(shown[0]);
+    else draw();
   } catch (error) {
     if (mine.signal.aborted) return;
     list.classList.remove("is-loading");

@@ -74,10 +74,11 @@ export function bucket(time, grain, zone) {
   return grain === "week" ? `week of ${name}` : name;
 }
 
-/** Seconds as a person says them: 0.06 s, 14 s, 3 min, 2 h. */
+/** Seconds as a person says them: 4 ms, 0.06 s, 14 s, 3 min, 2 h. */
 export function span(seconds) {
   if (missing(seconds)) return NOTHING;
   const size = Math.max(0, Number(seconds));
+  if (size < 0.01) return `${integer(size * 1000)} ms`;
   if (size < 0.995) return `${decimal(size, 2)} s`;
   if (size < 90) return `${integer(size)} s`;
   if (size < 5400) return `${integer(size / 60)} min`;

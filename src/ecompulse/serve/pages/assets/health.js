@@ -13,16 +13,32 @@ const WORDS = {
   log: "keeps them in order, so that nothing is lost when something stops",
   process: "corrects, enriches, and finds duplicates",
   store: "keeps rows and sums, in one transaction with the position",
-  analyze: "answers questions",
-  serve: "shows this page",
+  serve: "answers questions and shows this page",
 };
 const BEHIND_AFTER_S = 5;
 
-function drawRooms(rooms) {
+const COUNTED = { collect: "received", log: "received", process: "accounted", store: "stored", serve: null };
+const WINDOW_MS = 10_000;
+const counts = []; // the ledger of the last seconds: what went through a room is the difference of two counts
+
+function count(figures) {
+  counts.push({ at: performance.now(), ...figures, accounted: figures.stored + figures.duplicates + figures.dead_letters });
+  while (counts.length > 2 && counts[0].at < performance.now() - WINDOW_MS) counts.shift();
+}
+
+function rate(name) {
+  const first = counts[0], last = counts.at(-1), what = COUNTED[name];
+  return what && last && last.at > first.at + 900 ? (1000 * (last[what] - first[what])) / (last.at - first.at) : null;
+}
+
+/** Each room on the way, in its order; what the server reports of it, and its rate out of the ledger when it reports none. */
+function drawRooms(reported) {
   const way = byId("way");
-  if (way.children.length !== rooms.length) way.replaceChildren(...rooms.map(room));
+  const rooms = Object.keys(COUNTED).map((name) => ({ name, ...reported.find((one) => one.name === name) }));
+  if (!way.children.length) way.replaceChildren(...rooms.map(room));
   rooms.forEach((figures, index) => {
     const item = way.children[index];
+    figures.events_per_second ??= rate(figures.name);
     const late = Number(figures.lag_seconds ?? 0) > BEHIND_AFTER_S;
     item.dataset.state = late ? "behind" : "good";
     write(item.querySelector(".rate"), figures.events_per_second === null || figures.events_per_second === undefined ? "–" : decimal(figures.events_per_second, figures.events_per_second < 100 ? 1 : 0));
@@ -82,9 +98,10 @@ async function round() {
 
 frame({
   ledger(figures) {
+    count(figures);
     for (const name of ["received", "stored", "duplicates", "dead_letters", "in_flight"]) write(byId(`sum-${name}`), integer(figures[name]));
     byId("balance").dataset.state = figures.balanced === false ? "wrong" : "good";
-    write(byId("balance"), figures.balanced === false ? "does not balance: run ecompulse verify to see where" : "balances");
+    write(byId("balance"), figures.balanced === false ? "Does not balance: run ecompulse verify to see where." : "Balances: every event received is accounted for.");
   },
 });
 round();

@@ -4,6 +4,7 @@ import { chart } from "./chart.js";
 import { byId, write } from "./element.js";
 import { FIGURES, buckets } from "./figures.js";
 import { bucket, moment as shortly, NOTHING } from "./format.js";
+import { grainFor, next, startOf } from "./period.js";
 import { say } from "./speak.js";
 import { change } from "./state.js";
 
@@ -59,12 +60,19 @@ export function mainChart() {
         label: (time, at) => `${bucket(time, when.grain, when.zone)}${grows && at === last ? ", still growing" : ""}`,
         axisLabel: (time, step) => axisTime(time, step, when.zone),
         tick: (value) => figure.axis(value, unit),
-        zoom: (from, to) => change({ range: "custom", from: new Date(from).toISOString(), to: new Date(Math.max(to, from + 120_000)).toISOString(), grain: null }),
+        zoom: (from, to) => zoom(from, to, when.zone),
         told: (at) => say(`${bucket(starts[at], when.grain, when.zone)}: ${texts[at]}`, { now: true }),
       },
       [starts, ...series.map((one) => one.values)],
     );
   };
+}
+
+/** Whole buckets of the grain that the new span will have, so that no bucket at its ends is cut. */
+function zoom(from, to, zone) {
+  const grain = grainFor(to - from);
+  const start = startOf(from, grain, zone), end = Math.max(next(startOf(to, grain, zone), grain, zone), start + 5 * 60_000);
+  change({ range: "custom", from: new Date(start).toISOString(), to: new Date(end).toISOString(), grain: null });
 }
 
 function axisTime(time, step, zone) {

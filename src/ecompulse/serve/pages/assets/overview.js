@@ -54,9 +54,10 @@ function drawFigures({ now, whole, earlier, line }, state, when) {
   // The minute that still grows has no fair partner in the period before; for longer buckets it does not matter.
   const fair = when.open && when.grain === "minute" ? { ...sums(now.rows.filter((row) => row.at < wholeMinute(when.to))), conversion } : figures;
   five.show({ now: figures, fair, before: earlier ? sums(earlier.rows) : undefined, rows: now.rows, open: when.open, when, state, moment });
+  const happened = now.rows.some((row) => row.events > 0);
   draw({ rows: now.rows, beforeRows: line?.rows ?? null, when, state, asOf: now.as_of });
   byId("main").classList.remove("is-loading");
-  byId("main-none").hidden = now.rows.some((row) => row.events > 0);
+  byId("main-none").hidden = happened;
   say(`Revenue ${money(figures.revenue, figures.currency)}, ${integer(figures.orders)} orders in ${when.words}.`);
 }
 
@@ -72,13 +73,16 @@ const panels = [
   panel(bodies.latency, loadLatency, (...shown) => drawLatency(bodies.latency, ...shown)),
 ];
 
-let timer = 0;
+const SLOW_ROUNDS = 3; // live, the panels below the chart are asked every third round: they change less than they cost
+let timer = 0, rounds = 0, asked = "";
 
 /** One round: ask all panels, then again after a while for as long as the range reaches the present. */
 async function round() {
   clearTimeout(timer);
   const state = current(), when = period(state);
-  if (!document.hidden) await Promise.all(panels.map((refresh) => refresh(state, when)));
+  const changed = asked !== location.href, all = changed || when.name !== "live" || rounds++ % SLOW_ROUNDS === 0;
+  asked = location.href;
+  if (!document.hidden) await Promise.all(panels.slice(0, all ? panels.length : 1).map((refresh) => refresh(state, when)));
   clearTimeout(timer);
   if (when.open) timer = setTimeout(round, EVERY_MS[when.name]);
 }

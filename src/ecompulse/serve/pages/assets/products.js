@@ -9,7 +9,7 @@ const count = (name, label) => ({ name, label, number: true, bar: true, value: (
 const COLUMNS = [
   { name: "product", label: "Product", main: true, value: (row) => (row.product_name ?? row.product_id).toLowerCase(), write: (row) => row.product_name ?? row.product_id },
   count("views", "Views"),
-  count("carts", "Carts"),
+  { ...count("carts", "Carts"), minor: true },
   count("orders", "Orders"),
   { name: "revenue", label: "Revenue", number: true, bar: true, value: (row) => Number(row.revenue), write: (row) => money(row.revenue, row.currency) },
 ];

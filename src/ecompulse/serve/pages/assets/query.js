@@ -31,7 +31,7 @@ async function start() {
     }
   } else editor.value = past()[0] ?? FIRST;
   fit();
-  if (name || address.get("sql")) run();
+  if (name || address.get("sql") || editor.value === FIRST) run();
 }
 
 const past = () => JSON.parse(localStorage.getItem(KEY) ?? "[]");
@@ -136,9 +136,11 @@ async function drawSchema() {
   byId("schema").replaceChildren(
     ...list.map(({ name, columns }) =>
       el("details", { open: name === "events" || null }, el("summary", { class: "code", text: name }),
-        el("ul", {}, columns.map((column) => el("li", {}, el("button", { type: "button", class: "pick code", "aria-label": `Put ${column.name} into the query`, onclick: () => insert(column.name) }, column.name), el("span", { class: "faint code", text: (column.type ?? "").toLowerCase() })))))),
+        el("ul", {}, columns.map((column) => el("li", {}, el("button", { type: "button", class: "pick code", "aria-label": `Put ${column.name} into the query`, onclick: () => insert(column.name) }, column.name), el("span", { class: "faint code", text: kind(column.type ?? "") })))))),
   );
 }
+
+const kind = (type) => type.toLowerCase().replace("timestamp with time zone", "timestamptz").replace(/^struct.*\[\]$/, "struct[]");
 
 function insert(text) {
   editor.setRangeText(text, editor.selectionStart, editor.selectionEnd, "end");

@@ -5,6 +5,7 @@ import { country, money, span } from "./format.js";
 
 const KEPT = 40; // as many as anybody scrolls through
 const KEY = "ecompulse-rail";
+const MACHINES = new Set(["api_call"]); // no person did it; the inspector has them
 
 const quoted = (text) => el("em", { text });
 const SENTENCES = {
@@ -12,7 +13,7 @@ const SENTENCES = {
   product_view: (event) => ["saw ", quoted(event.product_name ?? "a product")],
   add_to_cart: (event) => ["put ", quoted(event.product_name ?? "a product"), " in the cart"],
   remove_from_cart: (event) => ["took ", quoted(event.product_name ?? "a product"), " out of the cart"],
-  purchase: (event) => ["bought for ", el("strong", { text: money(event.revenue, event.currency) })],
+  purchase: (event) => ["bought for ", el("strong", { text: money(event.total ?? event.revenue, event.currency) })],
   search: (event) => ["searched for ", quoted(event.query ?? "something")],
   user_login: () => ["signed in"],
   button_click: () => ["clicked a button"],
@@ -75,7 +76,7 @@ export function rail() {
   }
 
   return function add(events) {
-    waiting.push(...events);
+    waiting.push(...events.filter((event) => !MACHINES.has(event.event_type)));
     if (waiting.length > KEPT) waiting = waiting.slice(-KEPT);
     flush();
   };

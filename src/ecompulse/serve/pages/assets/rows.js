@@ -5,10 +5,10 @@ import { nothing } from "./notice.js";
 
 /**
  * Draws a table into `box`.
- * columns: [{name, label, write(row), value(row), number?, bar?, main?}]; key(row) identifies a row; sort is "-name" or "name";
- * onsort(sort) and onpick(row) are optional; picked(row) marks the chosen row; empty is the sentence for no rows.
+ * columns: [{name, label, write(row), value(row), number?, bar?, main?, minor? (left out on a phone)}]; key(row) identifies a row; sort is "-name" or "name";
+ * onsort(sort) and onpick(row) are optional, pickable(row) says which rows can be; picked(row) marks the chosen row; empty is the sentence for no rows.
  */
-export function rows(box, { caption, columns, data, key, sort, onsort, onpick, pickLabel, picked = () => false, empty, limit = 50 }) {
+export function rows(box, { caption, columns, data, key, sort, onsort, onpick, pickLabel, pickable = () => true, picked = () => false, empty, limit = 50 }) {
   if (!data.length) {
     box.replaceChildren(nothing(empty));
     return;
@@ -28,7 +28,7 @@ export function rows(box, { caption, columns, data, key, sort, onsort, onpick, p
     if (mine) th.setAttribute("aria-sort", sort.startsWith("-") ? "descending" : "ascending");
     else th.removeAttribute("aria-sort");
   }
-  fill(table.tBodies[0], { columns, data: ordered(data, columns, sort).slice(0, limit), key, onpick, pickLabel, picked });
+  fill(table.tBodies[0], { columns, data: ordered(data, columns, sort).slice(0, limit), key, onpick, pickable, pickLabel, picked });
 }
 
 function head(columns, table) {
@@ -41,7 +41,7 @@ function head(columns, table) {
         const { sort, onsort } = table();
         onsort?.(sort === `-${column.name}` ? column.name : sort === column.name || column.number ? `-${column.name}` : column.name);
       };
-      return el("th", { scope: "col", class: column.number ? "number" : null, "data-name": column.name }, sortable ? el("button", { type: "button", class: "sort", onclick: press }, column.label) : column.label);
+      return el("th", { scope: "col", class: [column.number ? "number" : "", column.minor ? "minor" : "", column.main ? "main" : ""].join(" ").trim() || null, "data-name": column.name }, sortable ? el("button", { type: "button", class: "sort", onclick: press }, column.label) : column.label);
     }),
   );
 }
@@ -60,7 +60,7 @@ function ordered(data, columns, sort) {
   return [...data].sort(compare);
 }
 
-function fill(body, { columns, data, key, onpick, pickLabel, picked }) {
+function fill(body, { columns, data, key, onpick, pickable, pickLabel, picked }) {
   const most = Object.fromEntries(columns.filter((column) => column.bar).map((column) => [column.name, Math.max(...data.map((row) => Number(column.value(row)) || 0), 0)]));
   const old = new Map([...body.rows].map((row) => [row.dataset.key, row]));
   data.forEach((record, index) => {
@@ -75,7 +75,8 @@ function fill(body, { columns, data, key, onpick, pickLabel, picked }) {
       if (shown instanceof Node) target.replaceChildren(shown);
       else write(target, shown);
       if (column.main) {
-        if (onpick) target.setAttribute("aria-label", `${shown}: ${pickLabel ?? "show only this"}`);
+        if (onpick) target.disabled = !pickable(record);
+        if (onpick) target.setAttribute("aria-label", `${typeof shown === "string" ? shown : shown.textContent}: ${pickLabel ?? "show only this"}`);
         line.cells[at].title = typeof shown === "string" ? shown : "";
       }
       if (column.bar) line.cells[at].style.setProperty("--share", most[column.name] ? (Number(column.value(record)) || 0) / most[column.name] : 0);
@@ -86,7 +87,7 @@ function fill(body, { columns, data, key, onpick, pickLabel, picked }) {
 }
 
 function cell(column, onpick) {
-  const kind = [column.number ? "number" : "", column.bar ? "bar" : "", column.main ? "main" : ""].join(" ").trim();
+  const kind = [column.number ? "number" : "", column.bar ? "has-bar" : "", column.minor ? "minor" : "", column.main ? "main" : ""].join(" ").trim();
   if (!column.main) return el("td", { class: kind || null }, el("span", { class: "text" }));
   const text = onpick ? el("button", { type: "button", class: "text pick", onclick: (event) => onpick(event.target.closest("tr").record) }) : el("span", { class: "text" });
   return el("th", { scope: "row", class: kind }, text);

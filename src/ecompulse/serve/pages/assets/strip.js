@@ -94,7 +94,7 @@ function zones() {
   const select = byId("zone");
   if (!select) return;
   const own = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
-  write(select.options[0], `${own.split("/").pop().replaceAll("_", " ")} (here)`);
+  write(select.options[0], own.split("/").pop().replaceAll("_", " "));
   select.addEventListener("focus", () => {
     const known = new Set([...select.options].map((option) => option.value));
     for (const zone of Intl.supportedValuesOf?.("timeZone") ?? []) if (!known.has(zone)) select.append(el("option", { value: zone, text: zone.replaceAll("_", " ") }));

@@ -4,7 +4,7 @@ import { byId, el, write } from "./element.js";
 import { FIGURES } from "./figures.js";
 import { NOTHING, change as compared, integer } from "./format.js";
 import { spark } from "./spark.js";
-import { change } from "./state.js";
+import { change, current } from "./state.js";
 
 /** Builds the tiles in their reserved places; returns {show(figures), live(realTime)}. */
 export function tiles() {
@@ -55,10 +55,10 @@ function words(now, before, name, when) {
   const plain = (text) => ({ sign: "", text, direction: "same" });
   if (!before) return plain("");
   const change = compared(now, before[name]);
-  return change ? { sign: change.sign, text: `${change.words} ${when.wordsBefore}`, direction: change.direction } : plain(`nothing to compare: ${when.wordsBefore}`);
+  return change ? { sign: change.sign, text: `${change.words} ${when.wordsBefore}`, direction: change.direction } : plain(`no figure for ${when.wordsBefore}`);
 }
 
-const lately = (moment) => ({ sign: "", text: moment ? `${integer(moment.active_visitors_30m)} in the last 30 minutes` : "", direction: "same" });
+const lately = (moment) => ({ sign: "", text: moment ? `${integer(moment.active_visitors_30m)} in the last 30 minutes${Object.keys(current().filters).length ? ", without filters" : ""}` : "", direction: "same" });
 
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 

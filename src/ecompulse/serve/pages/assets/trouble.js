@@ -21,7 +21,7 @@ export function drawSearches(body, answer) {
       { name: "without_results", label: "Without result", number: true, bar: true, value: (row) => Number(row.without_results), sortable: false, write: (row) => integer(row.without_results) },
       { name: "searches", label: "Of", number: true, write: (row) => integer(row.searches) },
     ],
-    data: failing, key: (row) => row.query, limit: 6, empty: "Every search found something.",
+    data: failing, key: (row) => row.query, limit: 6, empty: answer.rows.length ? "Every search found something." : "Nobody searched in this time.",
   });
 }
 
@@ -33,7 +33,7 @@ export function drawErrors(body, answer, _state, when) {
       { name: "errors", label: "Times", number: true, bar: true, value: (row) => Number(row.errors), sortable: false, write: (row) => integer(row.errors) },
       { name: "last_seen", label: "Last", number: true, write: (row) => clock(row.last_seen, when.zone) },
     ],
-    data: answer.rows, key: (row) => `${row.error_type} ${row.message}`, limit: 6, empty: "No visitor met an error.",
+    data: answer.rows, key: (row) => `${row.error_type} ${row.message}`, limit: 6, empty: "No visitor met an error in this time.",
   });
 }
 
