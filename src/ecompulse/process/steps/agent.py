@@ -23,10 +23,12 @@ _DESKTOPS: Final = frozenset((
     "Windows", "Mac OS X", "Linux", "Chrome OS", "Ubuntu", "Debian", "Fedora", "Red Hat", "SUSE", "Arch Linux", "Gentoo", "FreeBSD",
     "OpenBSD", "NetBSD", "Solaris",
 ))  # fmt: skip
+_BROWSERS: Final = ("Mozilla/", "Opera/", "UCWEB/")
+"""Every browser begins so; what does not is an app or a program, and has a system but no browser."""
 _SCREENS: Final = re.compile(
     r"\b(?:TV|\w+TV|BRAVIA|AFT[A-Z]+|CrKey|Roku|Web0S|NetCast|VIDAA|Xbox|PlayStation|Nintendo)\b"  # televisions, consoles
 )
-_TABLETS: Final = re.compile(r"\b(?:iPad|Tablet|Kindle|Silk|PlayBook|KF[A-Z]{3,5})\b")
+_TABLETS: Final = re.compile(r"iPad|\b(?:Tablet|Kindle|Silk|PlayBook|KF[A-Z]{3,5})\b")
 _PHONES: Final = re.compile(r"iPhone|iPod|Mobile|Mobi\b|Windows Phone|IEMobile|Opera Mini|BlackBerry|KAIOS")
 
 
@@ -45,18 +47,19 @@ def read_agent(user_agent: str | None) -> Agent:
         return Agent(None, None, None)
     text = user_agent[:READ_CHARACTERS]
     seen = ua_parser.parse(text)
-    browser = seen.user_agent.family if seen.user_agent else None
+    is_browser = text.startswith(_BROWSERS)
+    browser = seen.user_agent.family if seen.user_agent and is_browser else None
     os = seen.os.family if seen.os else None
     if seen.device and seen.device.family == "Spider":
         return Agent(browser, os, "bot")
-    return Agent(browser, os, _device_type(text, os))
+    return Agent(browser, os, _device_type(text, os, is_browser))
 
 
-def _device_type(text: str, os: str | None) -> str:
+def _device_type(text: str, os: str | None, is_browser: bool) -> str:
     if _SCREENS.search(text):
         return "other"
-    if _TABLETS.search(text) or (os == "Android" and "Mobile" not in text):
-        return "tablet"  # Android's tablets are those that do not say Mobile
+    if _TABLETS.search(text) or (os == "Android" and is_browser and "Mobile" not in text):
+        return "tablet"  # Android's browsers say Mobile on all but tablets; its apps do not say it at all
     if _PHONES.search(text) or os in ("Android", "iOS"):
         return "mobile"
     return "desktop" if os in _DESKTOPS else "other"
