@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -30,3 +31,9 @@ class Api:
         self.live.close()
         self.questions.close()
         self.queries.close()
+
+    def wait(self, seconds: float) -> None:
+        """After `close`: wait for the work that was begun, but no longer than that."""
+        end = time.monotonic() + seconds
+        for workers in (self.live.workers, self.questions, self.queries):
+            workers.wait(max(0.0, end - time.monotonic()))

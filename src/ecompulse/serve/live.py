@@ -11,6 +11,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -92,7 +93,6 @@ class Site:
         self.last: dict[str, Message] = {}
         self.figures: dict[str, Any] = {}
         self.newest = datetime.now(UTC) - timedelta(hours=1)
-        self.seen: set[str] = set()
 
     def tell(self, message: Message) -> None:
         """Tell everybody, and keep it for those who come later."""
@@ -106,7 +106,7 @@ class Live:
 
     def __init__(self, state: ServeState, health: Callable[[], dict[str, Any]]) -> None:
         self._state, self._health = state, health
-        self._workers = Workers("the live stream", threads=1, waiting_max=1)
+        self.workers = Workers("the live stream", threads=1, waiting_max=1)
         self._sites: dict[str | None, Site] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -149,26 +149,27 @@ class Live:
                 listener.end()
         if self._task is not None:
             self._task.cancel()
-        self._workers.close()
+        self.workers.close()
 
     async def _run(self) -> None:
         """Look for changes for as long as somebody listens."""
         mark: object = object()
-        renewed = repeated = 0.0
+        renewed = repeated = resting_until = 0.0
         while self._sites:
-            began = time.monotonic()
+            now = time.monotonic()
             try:
-                now = await self._workers.run(self._mark)
-                if now != mark or began - renewed >= RENEW_SECONDS or any(not site.figures for site in self._sites.values()):
-                    mark, renewed, repeated = now, began, began
-                    await self._renew()
-                elif began - repeated >= REPEAT_SECONDS:
-                    repeated = began
+                if now >= resting_until:
+                    seen = await self.workers.run(self._mark)
+                    if seen != mark or now - renewed >= RENEW_SECONDS or any(not site.figures for site in self._sites.values()):
+                        mark, renewed, repeated = seen, now, now
+                        spent = await self._renew()
+                        resting_until = time.monotonic() + spent * (1 / COST_MAX - 1)
+                if now - repeated >= REPEAT_SECONDS:
+                    repeated = now
                     self._repeat()
             except (QueryError, Problem) as error:
                 logger.warning("live figures could not be computed", reason=str(error))
-            spent = time.monotonic() - began
-            await asyncio.sleep(max(TICK_SECONDS - spent, spent * (1 / COST_MAX - 1)) if spent > TICK_SECONDS * COST_MAX else TICK_SECONDS)
+            await asyncio.sleep(TICK_SECONDS)
 
     def _mark(self) -> object:
         if self._state.mark is not None:
@@ -176,17 +177,19 @@ class Live:
         figures = self._state.store.ledger()
         return figures["received"], figures["stored"], figures["dead_letters"], figures["duplicates"]
 
-    async def _renew(self) -> None:
-        sites = list(self._sites.values())
-        ledger, health = await self._workers.run(lambda: (_ledger(self._state.store), self._health()))
-        for site in sites:
-            figures, newest = await self._workers.run(lambda site=site: self._about(site))  # type: ignore[misc]  # bound at once
+    async def _renew(self) -> float:
+        """Compute and tell everything; returns the seconds of work that it took."""
+        ledger, health, spent = await self.workers.run(self._about_all)
+        for site in list(self._sites.values()):
+            figures, newest, more = await self.workers.run(partial(self._about, site))
+            spent += more
             site.figures = figures
             site.tell(encode("figures", figures))
             site.tell(encode("ledger", ledger))
             site.tell(encode("health", health))
             if newest:
                 site.tell(encode("events", newest))
+        return spent
 
     def _repeat(self) -> None:
         store = self._state.store
@@ -196,15 +199,20 @@ class Live:
                 site.figures = {**site.figures, **fresh}
                 site.tell(encode("figures", site.figures))
 
-    def _about(self, site: Site) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-        shop = self._state.shop
+    def _about_all(self) -> tuple[dict[str, Any], dict[str, Any], float]:
+        began = time.thread_time()
+        return _ledger(self._state.store), plain(self._health()), time.thread_time() - began
+
+    def _about(self, site: Site) -> tuple[dict[str, Any], list[dict[str, Any]], float]:
+        shop, began = self._state.shop, time.thread_time()
         figures = real_time(self._state.store, {"minutes": MINUTES, "site": site.name, "traffic": shop.traffic}, shop)
         with self._state.store.snapshot(timeout_seconds=5.0) as picture:
             values = {"after": site.newest, "site": site.name, "traffic": shop.traffic, "limit": NEWEST_MAX}
             found = picture.query(statement("newest-events"), values).to_pylist()
         if found:
             site.newest = found[0]["received_at"]
-        return figures, [{name: plain(value) for name, value in event.items() if value is not None} for event in reversed(found)]
+        newest = [{name: plain(value) for name, value in event.items() if value is not None} for event in reversed(found)]
+        return figures, newest, time.thread_time() - began
 
 
 def _ledger(store: Readable) -> dict[str, Any]:

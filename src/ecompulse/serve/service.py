@@ -56,3 +56,4 @@ async def serve(app: Starlette, sock: socket.socket, stop: asyncio.Event) -> Non
         server.should_exit = True
         stopping.cancel()
         await running
+        await asyncio.to_thread(api.wait, GRACE_SECONDS)  # so that the owner of the store can close it

@@ -1,0 +1,283 @@
+"""The API as those who call it see it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from tests.analyze.stocked import DAY, event, purchase
+from tests.serve.conftest import Reply, Served
+
+from ecompulse.analyze.question import questions
+from ecompulse.contract.columns import STORED, DeadLetter
+from ecompulse.serve.routes import ENDPOINTS
+from ecompulse.store import Addition, PlacedLetter
+
+ARROW = "application/vnd.apache.arrow.stream"
+
+
+def problem(answer: Reply, status: int) -> dict[str, Any]:
+    assert answer.status == status, answer
+    assert answer.headers["content-type"] == "application/problem+json"
+    body: dict[str, Any] = answer.json()
+    assert body["status"] == status
+    assert body["title"]
+    assert body["detail"]
+    return body
+
+
+def test_a_question_answers_as_json_csv_and_arrow(served: Served) -> None:
+    served.stocked.add([purchase(DAY + timedelta(hours=1), "a", ("P", 3, "0.10"))])
+    asked = {"from": "2026-03-10", "to": "2026-03-11", "grain": "day"}
+    told = served.get("/api/analytics/revenue", **asked).json()
+    assert {"as_of", "lag_seconds", "columns", "rows"} <= set(told)
+    assert (told["columns"], told["rows"]) == (["time", "orders", "revenue", "currency"], [["2026-03-10T00:00:00Z", 1, "0.30", "EUR"]])
+    table = served.get("/api/analytics/revenue", **asked, format="csv")
+    assert table.headers["content-type"].startswith("text/csv")
+    assert list(csv.reader(io.StringIO(table.body.decode()))) == [told["columns"], ["2026-03-10T00:00:00Z", "1", "0.30", "EUR"]]
+    stream = served.call("GET", "/api/analytics/revenue?from=2026-03-10&to=2026-03-11&grain=day", accept=ARROW)
+    assert stream.headers["content-type"] == ARROW
+    assert str(pa.ipc.open_stream(stream.body).read_all().column("revenue").to_pylist()) == "[Decimal('0.3000')]"
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ("text/csv", "text/csv"),
+        (f"{ARROW};q=0.5, text/csv;q=0.4", ARROW),
+        ("*/*", "application/json"),
+        ("text/html", "application/json"),
+        (";;q=x", "application/json"),
+    ],
+)
+def test_accept_chooses_the_form(served: Served, accept: str, kind: str) -> None:
+    assert served.call("GET", "/api/analytics/pages", accept=accept).headers["content-type"].startswith(kind)
+
+
+def test_every_listed_question_answers_without_parameters(served: Served) -> None:
+    listed = served.get("/api/analytics").json()["questions"]
+    assert {question["name"] for question in listed} == {*questions(), "real-time"}
+    for question in listed:
+        assert question["title"]
+        assert served.get(f"/api/analytics/{question['name']}").status == 200, question["name"]
+
+
+@pytest.mark.parametrize(
+    ("path", "parameter"),
+    [
+        ("/api/analytics/revenue?from=yesterdayish", "from"),
+        ("/api/analytics/revenue?tz=Mars/Olympus", "tz"),
+        ("/api/analytics/revenue?grain=blink", "grain"),
+        ("/api/analytics/revenue?limit=0", "limit"),
+        ("/api/analytics/revenue?colour=red", "colour"),
+        ("/api/analytics/revenue?site=a&site=b", "site"),
+        ("/api/analytics/revenue?format=xml", "format"),
+        ("/api/analytics/revenue?source=pigeon", "source"),
+        ("/api/analytics/funnel?steps=a,a", "steps"),
+        ("/api/analytics/funnel?window=soon", "window"),
+        ("/api/analytics/real-time?minutes=-1", "minutes"),
+        ("/api/events?limit=1001", "limit"),
+        ("/api/events?after=x", "after"),
+        ("/api/dead-letters?replayed=maybe", "replayed"),
+        ("/api/recommendations/u?limit=1e3", "limit"),
+        ("/api/ledger?by=site", "by"),
+    ],
+)
+def test_a_wrong_parameter_is_400_and_named(served: Served, path: str, parameter: str) -> None:
+    told = problem(served.call("GET", path), 400)
+    assert told["parameter"] == parameter
+    assert parameter in told["detail"]
+
+
+def test_an_unknown_question_is_404_with_the_nearest_name(served: Served) -> None:
+    assert "'revenue'" in problem(served.get("/api/analytics/revenu"), 404)["detail"]
+    assert "/api/ledger" in problem(served.get("/api/leger"), 404)["detail"]
+
+
+def test_a_wrong_method_is_405_with_those_that_are_allowed(served: Served) -> None:
+    answer = served.call("DELETE", "/api/ledger")
+    problem(answer, 405)
+    assert "GET" in answer.headers["allow"]
+    assert served.call("GET", "/api/query").headers["allow"] == "POST"
+
+
+def test_the_sql_of_a_question_can_be_run_as_it_is_shown(served: Served) -> None:
+    shown = served.get("/api/analytics/funnel/sql", window="30m", country="DE")
+    assert shown.headers["content-type"].startswith("text/plain")
+    assert served.sql(shown.body.decode()).json()["columns"] == ["step", "visitors", "conversion_rate"]
+    apart = served.call("GET", "/api/analytics/revenue/sql", accept="application/json").json()
+    assert "$from" in apart["sql"]
+    assert served.sql(apart["sql"], parameters=apart["parameters"]).status == 200, "and with its parameters, as they come out of JSON"
+
+
+def test_sql_is_answered_in_every_form_with_parameters(served: Served) -> None:
+    assert served.sql("select 40 + $n as x", parameters={"n": 2}).json()["rows"] == [[42]]
+    table = served.call("POST", "/api/query", {"sql": "select 1 as a, 'x,y' as b"}, accept="text/csv")
+    assert list(csv.reader(io.StringIO(table.body.decode()))) == [["a", "b"], ["1", "x,y"]]
+    assert served.call("POST", "/api/query", {"sql": "select 1"}, accept=ARROW).body[:4] == b"\xff\xff\xff\xff"
+    assert served.sql("select * from range(20000)").json()["truncated"] is True
+
+
+def test_mistakes_in_sql_are_the_askers_to_read(served: Served) -> None:
+    assert "selec" in problem(served.sql("selec 1"), 400)["detail"]
+    assert "DELETE" in problem(served.sql("delete from events"), 400)["detail"]
+    assert "usr_id" in problem(served.sql("select usr_id from events"), 400)["detail"]
+    problem(served.call("POST", "/api/query", {"sql": 7}), 400)
+    problem(served.call("POST", "/api/query", {"query": "select 1"}), 400)
+    problem(served.call("POST", "/api/query", b"{"), 400)
+    problem(served.call("POST", "/api/query", b"[]"), 400)
+    problem(served.call("POST", "/api/query", b"sql=select+1", content_type="application/x-www-form-urlencoded"), 415)
+    problem(served.call("POST", "/api/query", b" " * 1_000_001), 413)
+
+
+def test_an_endless_query_is_408_and_questions_are_answered_beside_it(served: Served) -> None:
+    ended: list[Reply] = []
+    endless = "select count(*) from range(10000000) a, range(10000000) b where (a.range * b.range) % 7 = 3"
+    asker = threading.Thread(target=lambda: ended.append(served.sql(endless)))
+    asker.start()
+    assert served.get("/api/analytics/pages").status == 200
+    asker.join(10)
+    problem(ended[0], 408)
+
+
+def test_more_queries_than_can_wait_are_503_with_when_to_ask_again(served: Served) -> None:
+    endless = "select count(*) from range(10000000) a, range(10000000) b where (a.range * b.range) % 7 = 3"
+    answers: list[Reply] = []
+    askers = [threading.Thread(target=lambda: answers.append(served.sql(endless))) for _ in range(10)]
+    for asker in askers:
+        asker.start()
+    for asker in askers:
+        asker.join(20)
+    refused = [answer for answer in answers if answer.status == 503]
+    assert len(refused) == 2
+    problem(refused[0], 503)
+    assert int(refused[0].headers["retry-after"]) > 0
+
+
+def test_the_ledger_and_the_schema_are_told(served: Served) -> None:
+    served.stocked.add([event("page_view", DAY)])
+    ledger = served.get("/api/ledger").json()
+    assert (ledger["received"], ledger["stored"], ledger["balanced"]) == (1, 1, True)
+    assert ledger["by_type"][0]["type"] == "page_view"
+    tables = {table["name"]: table["columns"] for table in served.get("/api/schema").json()["tables"]}
+    assert {"name": "event_id", "type": "UUID"} in tables["events"]
+    assert {"order_items", "minute_totals", "sessions", "ledger"} <= set(tables)
+
+
+def _letters(served: Served, *bodies: bytes) -> None:
+    received = int(DAY.timestamp() * 1e6)
+    placed = [
+        PlacedLetter(0, n, DeadLetter("is wrong", "x", None, None, "canonical", "default", None, received, body))
+        for n, body in enumerate(bodies)
+    ]
+    served.stocked.store.add(Addition(pa.RecordBatch.from_pylist([], STORED), placed, {}, {0: len(placed)}))
+
+
+def test_dead_letters_are_downloaded_one_a_line(served: Served) -> None:
+    _letters(served, *(json.dumps({"n": n}).encode() for n in range(1_203)))
+    answer = served.get("/api/dead-letters/download")
+    lines = [json.loads(line) for line in answer.body.splitlines()]
+    assert len({line["id"] for line in lines}) == 1_203
+    assert answer.headers["content-type"].startswith("application/x-ndjson")
+
+
+def test_dead_letters_are_corrected_and_sent_again(served: Served) -> None:
+    _letters(served, b'{"event_type": "good", "properties": {"items": [{"price": 1}]}}', b"not JSON", b'{"event_type":  "bad"}')
+    changes = {"properties.items.0.price": 2, "properties.currency": "EUR", "user_id": "u"}
+    told = served.call("POST", "/api/dead-letters/replay", {"ids": ["0-0"], "set": changes}).json()
+    assert told == {"replayed": 1, "accepted": 1, "duplicates": 0, "rejected": []}
+    body = {"event_type": "good", "properties": {"items": [{"price": 2}], "currency": "EUR"}, "user_id": "u"}
+    assert json.loads(served.replayed[0].body) == body
+    told = served.call("POST", "/api/dead-letters/replay", {"ids": ["0-2"]}).json()
+    assert told["rejected"] == [{"id": "0-2", "field": "event_type", "reason": "is unknown"}]
+    assert served.replayed[1].body == b'{"event_type":  "bad"}', "without a change the bytes stay as they came"
+    assert "0-9" in problem(served.call("POST", "/api/dead-letters/replay", {"ids": ["0-9"]}), 404)["detail"]
+    for wrong in (
+        {"ids": []},
+        {"ids": [1]},
+        {"ids": ["0-1"], "set": {"a": 1}},
+        {"ids": ["0-0"], "set": {"properties.items.7.price": 1}},
+        {"ids": ["0-0"], "set": {"a..b": 1}},
+    ):
+        problem(served.call("POST", "/api/dead-letters/replay", wrong), 400)
+
+
+def test_recommendations_say_why(served: Served) -> None:
+    served.stocked.add([purchase(datetime.now(UTC) - timedelta(days=1), "a", ("P-1", 1, "1"))])
+    told = served.get("/api/recommendations/someone").json()
+    assert told["columns"] == ["product_id", "product_name", "score", "reason"]
+    assert told["rows"] == [["P-1", "Name of P-1", 0.5, "popular"]]
+
+
+def test_health_readiness_and_metrics_answer(served: Served) -> None:
+    assert served.get("/healthz").status == served.get("/readyz").status == 200
+    told = served.get("/api/health").json()
+    assert (told["status"], told["version"], told["collector"], told["warnings"]) == (
+        "ok",
+        "1.2.3",
+        "http://door",
+        ["the disk is nearly full"],
+    )
+    served.not_ready = "The store is being opened."
+    assert problem(served.get("/readyz"), 503)["detail"] == "The store is being opened."
+    assert served.get("/healthz").status == 200, "alive is not ready"
+    assert b'ecompulse_serve_requests_total{status="200"}' in served.get("/metrics").body
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "evil.example:8081", "", "[::ffff:1"])
+def test_a_name_that_was_made_to_point_here_is_refused(served: Served, host: str) -> None:
+    assert problem(served.call("GET", "/api/ledger", host=host), 421)["title"] == "Foreign host"
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8081", "127.0.0.1:1", "[::1]:8081"])
+def test_this_machines_own_names_are_answered(served: Served, host: str) -> None:
+    assert served.call("GET", "/healthz", host=host).status == 200
+
+
+@pytest.mark.parametrize(
+    "headers", [{"origin": "https://evil.example"}, {"origin": "null"}, {"sec_fetch_site": "cross-site"}, {"origin": "http://localhost:1"}]
+)
+def test_a_foreign_page_can_send_nothing(served: Served, headers: dict[str, str]) -> None:
+    problem(served.call("POST", "/api/query", {"sql": "select 1"}, **headers), 403)
+
+
+def test_a_page_of_ours_can_send(served: Served) -> None:
+    origin = f"http://127.0.0.1:{served.port}"
+    assert served.call("POST", "/api/query", {"sql": "select 1"}, origin=origin, sec_fetch_site="same-origin").status == 200
+    assert "access-control-allow-origin" not in served.call("GET", "/api/ledger", origin="https://evil.example").headers
+
+
+def test_openapi_tells_every_route_and_each_can_be_found(served: Served) -> None:
+    document = served.get("/openapi.json").json()
+    assert document["openapi"].startswith("3.1")
+    assert {(path, method) for path, methods in document["paths"].items() for method in methods} == {
+        (e.path, e.method.lower()) for e in ENDPOINTS
+    }
+    operations = [operation for methods in document["paths"].values() for operation in methods.values()]
+    assert len({operation["operationId"] for operation in operations}) == len(operations)
+    for path, methods in document["paths"].items():
+        if "get" in methods and "{" not in path and path != "/api/live":
+            assert served.get(path).status == 200, path
+
+
+def test_texts_are_compressed_when_the_asker_can_read_that(served: Served) -> None:
+    answer = served.call("GET", "/openapi.json", accept_encoding="gzip")
+    assert answer.headers["content-encoding"] == "gzip"
+    assert len(answer.body) * 4 < len(served.get("/openapi.json").body)
+
+
+def test_stopping_takes_no_longer_than_open_requests_are_given(served: Served) -> None:
+    connection = served.connect()
+    connection.request("GET", "/api/live")
+    assert connection.getresponse().status == 200
+    began = time.monotonic()
+    assert served.close() < 3
+    assert time.monotonic() - began < 3
+    connection.close()
