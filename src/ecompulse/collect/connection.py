@@ -94,9 +94,8 @@ class Connection(asyncio.Protocol):
             self._head_size += len(data)
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:  # no other protocol is spoken here; the request has been answered as plain HTTP
-            self._parser = httptools.HttpRequestParser(self)
-            self.data_received(data[upgrade.args[0] :])
+        except httptools.HttpParserUpgrade as upgrade:
+            self._without_upgrade(data[upgrade.args[0] :])
             return
         except httptools.HttpParserError as wrong:
             if self._state < _LINGER:
@@ -188,7 +187,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """A request is here whole: find its meaning, and answer it or let it wait for its group."""
-        if self._state != _BODY:
+        if self._state != _BODY or self._parser.should_upgrade():
             return
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         self._forget_body()
@@ -260,6 +259,18 @@ class Connection(asyncio.Protocol):
         elif self._slots and self._state == _IDLE:
             self._slots[-1].close = True
             self._state = _LINGER
+
+    def _without_upgrade(self, rest: bytes) -> None:
+        """Read a request again without its offer of another protocol, which we may pass over (RFC 9110, 7.8). Java's client makes it."""
+        method = self._parser.get_method()
+        if method == b"CONNECT":
+            self._end(problem(405, "This is no proxy.", (("Allow", "GET, POST, OPTIONS"),)))
+            return
+        head = [method + b" " + self._url + b" HTTP/" + self._parser.get_http_version().encode()]
+        head += [name + b": " + value for name, value in self._headers.items() if name not in (b"upgrade", b"connection", b"http2-settings")]
+        self._parser = httptools.HttpRequestParser(self)
+        self._state = _IDLE
+        self.data_received(b"\r\n".join([*head, b"", rest]))
 
     def _end(self, answer: Answer) -> None:
         """Refuse the rest of this connection: the answer, after those that are due before it, then no more."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import os
 import secrets
@@ -12,7 +11,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Literal, get_args
-from urllib.parse import parse_qs
+from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -31,6 +30,9 @@ CACHE_LIMIT: Final = 10_000
 """Presented keys whose hash is remembered; strangers' guesses are not."""
 PRESENTED_LIMIT: Final = 256
 """Characters of a presented key that are looked at; ours have 43."""
+
+QUERY_LIMIT: Final = 4_096
+"""Characters of an address's query in which a key is looked for."""
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -175,9 +177,9 @@ def presented(headers: Mapping[bytes, bytes], query: str = "") -> str | None:
     if authorization is not None:
         return _authorized(authorization.decode("latin-1").strip())
     if "riteKey=" in query or "rite_key=" in query:
-        fields = parse_qs(query, max_num_fields=100)
-        found = fields.get("writeKey") or fields.get("write_key")
-        return found[0] if found else None
+        for name, value in parse_qsl(query[:QUERY_LIMIT]):
+            if name in ("writeKey", "write_key"):
+                return value
     return None
 
 
@@ -187,6 +189,6 @@ def _authorized(header: str) -> str:
     if scheme.lower() == "basic":
         try:
             return base64.b64decode(rest.strip() + "=" * (-len(rest.strip()) % 4)).decode("utf-8").partition(":")[0]
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:  # neither base64 nor UTF-8
             return rest
     return rest.strip() or scheme

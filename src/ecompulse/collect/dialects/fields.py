@@ -98,11 +98,11 @@ def settled(event_type: str, properties: Found, aside: str) -> Found:
 
 
 def renamed(found: Found, names: dict[str, str]) -> Found:
-    """A copy with some keys under the contract's names; a key that is there already under its right name wins."""
-    out = {name: value for name, value in found.items() if name not in names}
+    """A copy with some keys under the contract's names. Of several for one name the first is taken; the others stay under their own."""
+    out = dict(found)
     for old, new in names.items():
-        if found.get(old) is not None and out.get(new) is None:
-            out[new] = found[old]
+        if out.get(old) is not None and out.get(new) is None:
+            out[new] = out.pop(old)
     return out
 
 
