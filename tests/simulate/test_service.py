@@ -93,7 +93,7 @@ def test_progress_has_total_target_actual_errors_and_burst_for_each_hundred(monk
     told = io.StringIO()
     began = time.monotonic()
     assert simulate(Options(mix="service", events=600), io.BytesIO(), told) == 0
-    assert 0.4 < time.monotonic() - began < 3
+    assert 0.4 < time.monotonic() - began < 10
     *progress, last = told.getvalue().splitlines()
     form = r"progress: (\d+) events, target [\d.]+/s, actual [\d.,]+/s, errors 0, burst (off|on \(×1\.1\))"
     assert [int(found[1]) for line in progress if (found := re.fullmatch(form, line))] == [100, 200, 300, 400, 500, 600]

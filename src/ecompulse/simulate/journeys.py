@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from ecompulse.simulate.block import KIND
 
-JOURNEYS = 1500
+JOURNEYS = 1000
 SLOTS = 6
 """How many different products a visit looks at, at most."""
 LINES = 4
@@ -29,8 +29,7 @@ WEIGHTS = (24, 34, 18, 13, 7, 4)
 HOME, CATEGORY, RESULTS, CART, CHECKOUT, THANKS, ACCOUNT, LANDING, HELP = range(9)
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One event of a journey: what it is about (a page, or a slot of the visit's products), and the time since the one before."""
 
     kind: str

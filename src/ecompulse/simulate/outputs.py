@@ -18,11 +18,12 @@ SECONDS_PER_FILE = 5
 class Output(Protocol):
     """Takes rows in order. Only one thread may call it.
 
-    `rows_at_once` is how many rows it likes to be given at most.
+    `rows_at_once` is how many rows it likes to be given at most; `redelivered` how many rows may have arrived twice.
     """
 
     rows_at_once: int
     errors: int
+    redelivered: int
 
     def send(self, rows: list[bytes]) -> None:
         """Send rows; may wait until there is room for them.
@@ -34,6 +35,10 @@ class Output(Protocol):
 
     def tick(self) -> None:
         """Called often, at least once a second, also while there is nothing to send."""
+        ...
+
+    def stop_soon(self) -> None:
+        """Called before `close` when there is no time to wait for a receiver that is away."""
         ...
 
     def close(self) -> None:
@@ -55,7 +60,7 @@ class Lines:
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
         self.rows_at_once = 8192
-        self.errors = 0
+        self.errors = self.redelivered = 0
 
     def send(self, rows: list[bytes]) -> None:
         """Write each row and a line end."""
@@ -65,6 +70,9 @@ class Lines:
     def tick(self) -> None:
         """Let a reader see what has been written."""
         self._stream.flush()
+
+    def stop_soon(self) -> None:
+        """Nothing waits here."""
 
     def close(self) -> None:
         """Flush; the stream belongs to whoever opened it."""
@@ -86,7 +94,7 @@ class Folder:
         self._rows: list[bytes] = []
         self._oldest, self._written = 0.0, 0
         self.rows_at_once = ROWS_PER_FILE
-        self.errors = 0
+        self.errors = self.redelivered = 0
 
     def send(self, rows: list[bytes]) -> None:
         """Add rows to the file under way, and finish it when it is full."""
@@ -101,6 +109,9 @@ class Folder:
         if self._rows and self._seconds_per_file and _now() - self._oldest >= self._seconds_per_file:
             self._finish(self._rows)
             self._rows = []
+
+    def stop_soon(self) -> None:
+        """Nothing waits here."""
 
     def close(self) -> None:
         """Finish the last file."""

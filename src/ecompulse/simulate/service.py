@@ -18,7 +18,7 @@ import numpy as np
 
 from ecompulse.simulate import catalogue, steady, vocabulary
 from ecompulse.simulate.block import Block
-from ecompulse.simulate.collector import Collector
+from ecompulse.simulate.catalogue import Product
 from ecompulse.simulate.csv_rows import CsvRows
 from ecompulse.simulate.faults import Faults, Sending
 from ecompulse.simulate.identity import Identity
@@ -30,6 +30,7 @@ from ecompulse.simulate.progress import Progress
 from ecompulse.simulate.rows import Form, Writer
 from ecompulse.simulate.shop import Shop
 from ecompulse.simulate.truth import Truth
+from ecompulse.simulate.vocabulary import Vocabulary
 
 TICK_SECONDS = 0.02
 """Events that fall due within it are sent together."""
@@ -52,7 +53,7 @@ def simulate(options: Options, stdout: BinaryIO | TextIO, stderr: TextIO) -> int
         run = Run(agreed, output, stderr, stop)
         try:
             run.send_all()
-            if stop.is_set() and isinstance(output, Collector):
+            if stop.is_set():
                 output.stop_soon()
             output.close()
         except BrokenPipeError:  # whoever reads has seen enough
@@ -63,23 +64,23 @@ def simulate(options: Options, stdout: BinaryIO | TextIO, stderr: TextIO) -> int
             return 1
     run.progress.ended(output.errors)
     if agreed.truth is not None:
-        run.truth.write(agreed.truth, agreed, getattr(output, "redelivered", 0))
+        run.truth.write(agreed.truth, agreed, output.redelivered)
     return 0
 
 
-def blocks(plan: Plan) -> Iterator[Block]:
+def blocks(plan: Plan, products: list[Product] | None = None, words: Vocabulary | None = None) -> Iterator[Block]:
     """The events of a plan, without end."""
-    products = catalogue.products(plan.seed)
-    words = vocabulary.of(plan.mix, products)
+    products = products or catalogue.products(plan.seed)
+    words = words or vocabulary.of(plan.mix, products)
     return Shop(plan, products, words).blocks() if plan.mix == "shop" else steady.blocks(plan, words, products)
 
 
-def form(plan: Plan) -> Form:
+def form(plan: Plan, products: list[Product] | None = None, words: Vocabulary | None = None) -> Form:
     """How the events of a plan are written."""
-    products, identity = catalogue.products(plan.seed), Identity(plan)
+    products, identity = products or catalogue.products(plan.seed), Identity(plan)
     if plan.mix == "catalogue" and plan.target.kind == "folder":
         return CsvRows(identity, products)
-    return JsonRows(identity, vocabulary.of(plan.mix, products), products, None if plan.mix == "shop" else "synthetic")
+    return JsonRows(identity, words or vocabulary.of(plan.mix, products), products, None if plan.mix == "shop" else "synthetic")
 
 
 class Run:
@@ -87,7 +88,10 @@ class Run:
 
     def __init__(self, plan: Plan, output: Output, stderr: TextIO, stop: threading.Event) -> None:
         self._plan, self._output, self._stop = plan, output, stop
-        self._faults, self._writer = Faults(plan), Writer(form(plan))
+        products = catalogue.products(plan.seed)
+        words = vocabulary.of(plan.mix, products)
+        self._blocks, self._writer = blocks(plan, products, words), Writer(form(plan, products, words))
+        self._faults = Faults(plan)
         self._schedule = Schedule(plan.density, plan.bursts)
         self._left = plan.events
         paced = plan.per_second is not None or plan.demo
@@ -98,7 +102,7 @@ class Run:
 
     def send_all(self) -> None:
         """Send block after block."""
-        for block in blocks(self._plan):
+        for block in self._blocks:
             if self._plan.from_ms > int(block.at[-1]):
                 continue
             sending = self._faults.of(block)
@@ -154,6 +158,8 @@ class Run:
 
 def _output(plan: Plan, stdout: BinaryIO | TextIO, stderr: TextIO) -> Output:
     if plan.target.kind == "http":
+        from ecompulse.simulate.collector import Collector  # what an HTTP client takes is 4 MB that files and lines do not need
+
         return Collector(plan.target.address, plan.per_second is None or plan.per_second > 5_000, plan.events is None, stderr)
     if plan.target.kind == "folder":
         return Folder(plan.target.address, plan)
