@@ -22,8 +22,11 @@ from ecompulse.run.values import Address
 from ecompulse.run.wakeup import Wakeup
 
 RENEW_SECONDS = 1.0
+START_RENEW_SECONDS = 0.25
 PROBE_SECONDS = 0.05  # while starting: how often to ask whether the roles are ready
 ASK_TIMEOUT_SECONDS = 2.0
+SHOP = "simulate"
+SHOP_PROGRESS = "progress:"
 CLEAR_LINE = "\r\x1b[2K"
 BOLD, DIM, ACCENT, PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[36m", "\x1b[0m"
 
@@ -54,11 +57,14 @@ class Console:
         return self._terminal and sys.stderr.isatty()
 
     def relay(self, name: str) -> int | None:
-        """Where a role is to write its log lines: a pipe that is copied above the renewing line, or None for our own standard error."""
-        if not self.relays:
+        """Where a role is to write its log lines: a pipe that is copied above the renewing line, or None for our own standard error.
+
+        The caller closes it once the role has it. The shop's progress is left out: this console has a line of its own for that.
+        """
+        if not self.relays and name != SHOP:
             return None
         reader, writer = os.pipe()
-        threading.Thread(target=self._copy, args=(reader,), name=f"relay {name}", daemon=True).start()
+        threading.Thread(target=self._copy, args=(reader, name), name=f"relay {name}", daemon=True).start()
         return writer
 
     def __enter__(self) -> Console:
@@ -91,17 +97,18 @@ class Console:
         """The drain is done."""
         if self._terminal:
             self._renew("")
-            self._say("  Stopped. Everything that was acknowledged is stored.\n")
+            self._say("  Stopped. Nothing that was acknowledged is lost.\n")
         else:
             self._log.info("stopped")
 
     def _look(self) -> None:
-        addresses = (self._settings.collect, self._settings.serve)
+        addresses, shown_at = (self._settings.collect, self._settings.serve), 0.0
         while not self._ending.wait(PROBE_SECONDS):
             if all(_ask(address, "/readyz") is not None for address in addresses):
                 break
-            if self._terminal:
-                self._renew(f"  Starting … {time.monotonic() - self._began:.1f} s")
+            if self._terminal and (now := time.monotonic()) - shown_at > START_RENEW_SECONDS:
+                shown_at = now
+                self._renew(f"  Starting … {now - self._began:.1f} s")
         if self._ending.is_set():
             return
         self.ready = True
@@ -110,12 +117,14 @@ class Console:
         while self._terminal and not self._ending.wait(RENEW_SECONDS):
             self._renew(state_line(_ask(self._settings.serve, "/api/analytics/real-time")))
 
-    def _copy(self, reader: int) -> None:
+    def _copy(self, reader: int, name: str) -> None:
         with open(reader, errors="replace") as lines:
             for line in lines:
+                if name == SHOP and line.startswith(SHOP_PROGRESS):
+                    continue
                 with self._writing:
-                    sys.stdout.write(f"{CLEAR_LINE}{line}{self._line}")
-                    sys.stdout.flush()
+                    sys.stderr.write(f"{CLEAR_LINE}{line}{self._line}" if self.relays else line)
+                    sys.stderr.flush()
 
     def _renew(self, line: str) -> None:
         with self._writing:

@@ -41,6 +41,10 @@ class Read:
     settings: Settings
     given: tuple[Given, ...]
 
+    def by_default(self, name: str) -> bool:
+        """Whether nobody said what this setting is to be."""
+        return any(g.source == "default" for g in self.given if g.declared.name == name)
+
     def environment(self) -> dict[str, str]:
         """What a child process must find in its environment to read the same settings: all that came from the command line."""
         return {g.declared.variable: g.text for g in self.given if g.source in ("flag", "command")}

@@ -21,7 +21,8 @@ from ecompulse.run.wakeup import Wakeup
 
 # A stop takes 5 s at most. The door closes first and commits what it took; processing has the rest to catch up and write its tail.
 DRAIN_SECONDS = 4.7
-DOOR_DRAIN_SECONDS = 1.8
+SENDER_DRAIN_SECONDS = 0.8
+DOOR_DRAIN_SECONDS = 2.2
 LOOK_SECONDS = 1.0  # how often to look for ended children even when no signal said so
 
 
@@ -62,7 +63,9 @@ def supervise(read: Read, *, demo: bool = False) -> int:
     environment = {**os.environ, **read.environment()}
     with _signals() as wakeup, Console(settings, wakeup, demo=demo) as console:
         if console.relays:
-            environment.setdefault("ECOMPULSE_LOG_FORMAT", "text")
+            # Above a line that says how it goes, only what needs a person is worth a line of its own.
+            calm = {"ECOMPULSE_LOG_LEVEL": "warning"} if read.by_default("log_level") else {}
+            environment = {"ECOMPULSE_LOG_FORMAT": "text", **calm, **environment}
         status = _watch(run, environment, wakeup, console)
         console.stopping()
         drain(run)
@@ -90,7 +93,8 @@ def _watch(run: Run, environment: dict[str, str], wakeup: Wakeup, console: Conso
                     return USED_WRONGLY
             ready = child not in run.senders or console.ready
             if child.process is None and ready and not child.done and child.restart_at <= now:
-                child.start(environment, console.relay(child.name))
+                with _closing(console.relay(child.name)) as stderr:
+                    child.start(environment, stderr)
         waiting = [child.restart_at - now for child in run.children if child.process is None and child.restart_at > now]
         wakeup.wait(min([LOOK_SECONDS, *waiting]))
     return 0
@@ -99,7 +103,8 @@ def _watch(run: Run, environment: dict[str, str], wakeup: Wakeup, console: Conso
 def drain(run: Run) -> None:
     """End the children in the order of an event's way, so that what was acknowledged is also in the store when the run has ended."""
     began = time.monotonic()
-    _end([*run.senders, *run.doors], began + DOOR_DRAIN_SECONDS)
+    _end(run.senders, began + SENDER_DRAIN_SECONDS)
+    _end(run.doors, began + DOOR_DRAIN_SECONDS)
     _end(run.processing, began + DRAIN_SECONDS)
 
 
@@ -115,6 +120,16 @@ def _end(children: Sequence[Child], give_up_at: float) -> None:
         except subprocess.TimeoutExpired:
             child.process.kill()
             child.process.wait()
+
+
+@contextlib.contextmanager
+def _closing(descriptor: int | None) -> Iterator[int | None]:
+    """Give a child its end of a pipe, and keep none here, so that the other end sees when the child has ended."""
+    try:
+        yield descriptor
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 @contextlib.contextmanager
