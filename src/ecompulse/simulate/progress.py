@@ -10,6 +10,8 @@ QUIET_SECONDS = 0.25
 """At high rates there are no more than four lines a second: nobody reads faster."""
 FAST = 1_000
 """Events a second above which that holds."""
+SMALL = 5_000
+"""Events of a run up to which each hundred has its line all the same, however fast they are."""
 
 
 class Progress:
@@ -27,7 +29,7 @@ class Progress:
         crossed = range(before // EVERY + 1, self.total // EVERY + 1)
         now = time.monotonic()
         actual = (self.total - self._last_total) / max(now - self._last_time, 1e-6)
-        fast = self._target is None or max(actual, self._target * burst) > FAST
+        fast = self.total > SMALL and (self._target is None or max(actual, self._target * burst) > FAST)
         if not crossed or (fast and now - self._last_time < QUIET_SECONDS):
             return
         for hundreds in crossed[-1:] if fast else crossed:
