@@ -66,6 +66,8 @@ class Verdict(msgspec.Struct, gc=False):
     accepted: int
     duplicates: int
     rejected: list[Rejected]
+    offset: int = 0
+    """Of the first event that was written; the request's others follow it in their order."""
 
 
 def as_json(value: Any, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Answer:

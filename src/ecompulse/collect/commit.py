@@ -163,7 +163,7 @@ class Committer:
             return outcome
         began = time.perf_counter()
         try:
-            self._log.append(events, outcome.dead_letters)
+            offset = self._log.append(events, outcome.dead_letters)
         except Exception as failure:  # noqa: BLE001 — whatever the log's trouble is, senders keep their events and try again
             self._fail(failure, group, outcome)
         else:
@@ -173,7 +173,7 @@ class Committer:
                 repeated = self._recent.duplicates(events)
                 if repeated.any():
                     _count_duplicates(group, verdicts, checked.rows[repeated])
-            _answer(group, verdicts, outcome.counts)
+            _answer(group, verdicts, offset, outcome.counts)
         return outcome
 
     def _fail(self, failure: Exception, group: list[Ticket], outcome: Outcome) -> None:
@@ -260,10 +260,11 @@ def _letter(intake: Intake, wrong: Rejected, event_type: str | None, body: bytes
     return DeadLetter(*what, intake.dialect, intake.site, intake.sender_key, intake.received_at_us, body)
 
 
-def _answer(group: list[Ticket], verdicts: list[Verdict], counts: Counter[tuple[str, str]]) -> None:
+def _answer(group: list[Ticket], verdicts: list[Verdict], offset: int, counts: Counter[tuple[str, str]]) -> None:
     """Give each request the answer that its dialect makes of its verdict."""
     for ticket, verdict in zip(group, verdicts, strict=True):
-        dialect = ticket.intake.dialect
+        dialect, verdict.offset = ticket.intake.dialect, offset
+        offset += verdict.accepted + verdict.duplicates
         counts[dialect, "accepted"] += verdict.accepted
         if verdict.duplicates:
             counts[dialect, "duplicate"] += verdict.duplicates

@@ -38,6 +38,7 @@ IDLE_SECONDS: Final = 75.0
 LINGER_SECONDS: Final = 2.0
 """How long we go on reading (and throwing away) what a refused client still sends, so that it gets to see our answer (RFC 9112, 9.6)."""
 NEVER: Final = float("inf")
+_OF_UPGRADE: Final = frozenset({b"upgrade", b"connection", b"http2-settings"})
 
 _IDLE, _HEAD, _BODY, _LINGER, _CLOSED = range(5)
 
@@ -267,7 +268,7 @@ class Connection(asyncio.Protocol):
             self._end(problem(405, "This is no proxy.", (("Allow", "GET, POST, OPTIONS"),)))
             return
         head = [method + b" " + self._url + b" HTTP/" + self._parser.get_http_version().encode()]
-        head += [name + b": " + value for name, value in self._headers.items() if name not in (b"upgrade", b"connection", b"http2-settings")]
+        head += [name + b": " + value for name, value in self._headers.items() if name not in _OF_UPGRADE]
         self._parser = httptools.HttpRequestParser(self)
         self._state = _IDLE
         self.data_received(b"\r\n".join([*head, b"", rest]))

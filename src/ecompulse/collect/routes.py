@@ -12,7 +12,7 @@ import msgspec
 from ecompulse.collect import pages
 from ecompulse.collect.answer import Answer, Refused, Request, as_json, problem
 from ecompulse.collect.commit import Intake
-from ecompulse.collect.dialects import canonical, rest, segment
+from ecompulse.collect.dialects import canonical, ga4, pixel, rest, segment, snowplow, topics
 from ecompulse.collect.door import Door
 from ecompulse.collect.openapi import document
 
@@ -49,6 +49,10 @@ ROUTES: Final[tuple[Route, ...]] = (
     *(Route("POST", f"/v1/{call}", segment.receive_one(call), f"Segment HTTP API: {call}.", "Segment", CLIENT) for call in segment.CALLS),
     Route("POST", "/v1/batch", segment.receive_batch, "Segment HTTP API: batch.", "SegmentBatch", CLIENT),
     Route("POST", "/v1/import", segment.receive_batch, "Segment HTTP API: import, the same as batch.", "SegmentBatch", CLIENT),
+    Route("POST", "/topics/{topic}", topics.receive, "Kafka REST Proxy v2: produce JSON records.", "Records", CLIENT),
+    Route("POST", snowplow.PATH, snowplow.receive, "Snowplow tracker protocol.", "Payload", CLIENT),
+    Route("POST", "/mp/collect", ga4.receive, "GA4 Measurement Protocol.", "Measurement", (204, *CLIENT[1:])),
+    Route("GET", "/i", pixel.receive, "An image pixel: the event is in the address.", "", (200, 401, 403, 429, 503)),
     Route("GET", "/ecompulse.js", pages.tracker, "The web tracker.", "", (200, 404)),
     Route("GET", "/healthz", pages.healthz, "Whether the process lives."),
     Route("GET", "/readyz", pages.readyz, "Whether events can be taken now.", "", (200, 503)),

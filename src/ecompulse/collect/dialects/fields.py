@@ -6,6 +6,7 @@ import re
 import uuid
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, Final
 
 from ecompulse.collect.dialects.document import Found
@@ -115,6 +116,19 @@ def coerced(found: Found) -> Found:
         if name in found:
             found[name] = whole(found[name])
     return found
+
+
+def due(order: Found) -> str | None:
+    """What the contract expects as total of these parts (items − discount + shipping + tax); None where a part is no amount."""
+    parts = [(line.get("price"), line.get("quantity")) if isinstance(line, dict) else (None, None) for line in order["items"]]
+    parts += [(order.get("shipping") or 0, 1), (order.get("tax") or 0, 1), (order.get("discount") or 0, -1)]
+    total = 0
+    for price, quantity in parts:
+        scaled = scaled_money(price) if isinstance(price, int | float | str) and not isinstance(price, bool) else None
+        if scaled is None or not isinstance(quantity, int):
+            return None
+        total += scaled * quantity
+    return str(Decimal(total).scaleb(-4))
 
 
 def first(found: Found, names: Iterable[str]) -> Any:

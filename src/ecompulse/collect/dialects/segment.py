@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
@@ -13,9 +12,8 @@ from ecompulse.collect.body import json_body
 from ecompulse.collect.commit import Intake
 from ecompulse.collect.dialects import segment_names as names
 from ecompulse.collect.dialects.document import Found, Unmapped, mapped, one_object, unreadable
-from ecompulse.collect.dialects.fields import coerced, event_id, first, renamed, settled, text, time
+from ecompulse.collect.dialects.fields import coerced, due, event_id, first, renamed, settled, text, time
 from ecompulse.collect.door import Door
-from ecompulse.contract.columns import scaled_money
 from ecompulse.contract.event import SOURCES, text_limit
 
 NAME: Final = "segment"
@@ -172,7 +170,7 @@ def _order(properties: Found) -> Found:
     if isinstance(products, list):
         order["items"] = [_line(product) if isinstance(product, dict) else product for product in products]
         if order.get("total") is None:
-            order["total"] = _total(order)
+            order["total"] = due(order)
     return coerced(order)
 
 
@@ -180,19 +178,6 @@ def _line(product: Found) -> Found:
     line = coerced(renamed(product, names.PRODUCT))
     line.setdefault("quantity", 1)
     return {name: value for name, value in line.items() if value is not None}
-
-
-def _total(order: Found) -> str | None:
-    """What the contract expects as total of these parts (items − discount + shipping + tax); None where a part is no amount."""
-    parts = [(line.get("price"), line.get("quantity")) if isinstance(line, dict) else (None, None) for line in order["items"]]
-    parts += [(order.get("shipping") or 0, 1), (order.get("tax") or 0, 1), (order.get("discount") or 0, -1)]
-    total = 0
-    for price, quantity in parts:
-        scaled = scaled_money(price) if isinstance(price, int | float | str) and not isinstance(price, bool) else None
-        if scaled is None or not isinstance(quantity, int):
-            return None
-        total += scaled * quantity
-    return str(Decimal(total).scaleb(-4))
 
 
 def _complete(call: str, event_type: str, properties: Found, message: Found) -> tuple[str, Found]:
