@@ -14,6 +14,7 @@ from ecompulse.contract.currencies import CURRENCIES
 from ecompulse.contract.event import ENVIRONMENTS, EVENT_TYPES, ITEMS_LIMIT, SOURCES, text_limit
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
+Integers = np.ndarray[Any, np.dtype[np.int64]]
 Found = Iterator[tuple[Mask, str, str]]
 """(rows that break the rule, field path, reason)."""
 
@@ -137,34 +138,47 @@ def _purchases(columns: Columns) -> Iterator[Violation]:
     if items.null_count == len(items):
         return
     rows = np.flatnonzero(items.is_valid().to_numpy(zero_copy_only=False))
-    offsets = np.frombuffer(items.buffers()[1], np.int32)
+    offsets = np.frombuffer(items.buffers()[1], np.int32).astype(np.int64)
+    starts, ends = offsets[rows], offsets[rows + 1]
+    counts = ends - starts
+    for row in rows[(counts < 1) | (counts > ITEMS_LIMIT)].tolist():
+        yield Violation(row, "properties.items", f"must have 1 to {ITEMS_LIMIT} lines")
     lines = items.values
+    yield from _lines(lines, rows, starts, ends)
+    total, discount, shipping, tax = (scaled_values(arrays[name])[rows] for name in ("total", "discount", "shipping", "tax"))
+    due = _sums(lines, starts, ends) - discount + shipping + tax
+    off = arrays["total"].is_valid().to_numpy(zero_copy_only=False)[rows] & (np.abs(due - total) > CENT)
+    for at in np.flatnonzero(off).tolist():
+        told = f"is {total[at] / 10_000:.2f}, but items − discount + shipping + tax make {due[at] / 10_000:.2f}"
+        yield Violation(int(rows[at]), "properties.total", told)
+
+
+def _lines(lines: pa.StructArray, rows: Integers, starts: Integers, ends: Integers) -> Iterator[Violation]:
     quantities, prices = lines.field("quantity").to_numpy(), scaled_values(lines.field("price"))
-    products = lines.field("product_id").to_pylist()
-    total, discount, shipping, tax = (scaled_values(arrays[name]) for name in ("total", "discount", "shipping", "tax"))
-    has_total = arrays["total"].is_valid().to_numpy(zero_copy_only=False)
-    sums = np.concatenate([[0], np.cumsum(quantities.astype(np.int64) * prices)])
-    for row in rows.tolist():
-        start, end = int(offsets[row]), int(offsets[row + 1])
-        if not 1 <= end - start <= ITEMS_LIMIT:
-            yield Violation(row, "properties.items", f"must have 1 to {ITEMS_LIMIT} lines")
-            continue
-        for line in range(start, end):
-            path = f"properties.items.{line - start}"
-            if not products[line] or len(products[line]) > text_limit("product_id"):
-                yield Violation(row, f"{path}.product_id", "must not be empty, nor longer than 1,024 characters")
-            if not 1 <= quantities[line] <= QUANTITY_LIMIT:
-                yield Violation(row, f"{path}.quantity", f"must be from 1 to {QUANTITY_LIMIT:,}")
-            if prices[line] < 0:
-                yield Violation(row, f"{path}.price", "must be 0 or more")
-        if has_total[row]:
-            due = int(sums[end] - sums[start] - discount[row] + shipping[row] + tax[row])
-            if abs(due - int(total[row])) > CENT:
-                yield Violation(
-                    row,
-                    "properties.total",
-                    f"is {total[row] / 10_000:.2f}, but items − discount + shipping + tax make {due / 10_000:.2f}",
-                )
+    limit = text_limit("product_id")
+    lengths = pc.utf8_length(lines.field("product_id")).to_numpy()
+    wrongs: list[tuple[Mask, str, str]] = [
+        ((lengths == 0) | (lengths > limit), "product_id", f"must not be empty, nor longer than {limit:,} characters"),
+        ((quantities < 1) | (quantities > QUANTITY_LIMIT), "quantity", f"must be from 1 to {QUANTITY_LIMIT:,}"),
+        (prices < 0, "price", "must be 0 or more"),
+    ]
+    for name in ("product_name", "product_category"):
+        too_long = _flags(pc.greater(pc.utf8_length(lines.field(name)), text_limit(name)))
+        wrongs.append((too_long, name, f"is longer than {text_limit(name):,} characters"))
+    for line in np.flatnonzero(np.logical_or.reduce([mask for mask, _, _ in wrongs])).tolist():
+        purchase = int(np.searchsorted(ends, line, side="right"))
+        name, told = next((name, told) for mask, name, told in wrongs if mask[line])
+        yield Violation(int(rows[purchase]), f"properties.items.{line - int(starts[purchase])}.{name}", told)
+
+
+def _sums(lines: pa.StructArray, starts: Integers, ends: Integers) -> Integers:
+    """Quantity times price of the lines of each purchase, in ten-thousandths; Python's integers where 64 bits might not hold them."""
+    quantities, prices = lines.field("quantity").to_numpy().astype(np.int64), scaled_values(lines.field("price"))
+    if np.abs(quantities.astype(float) * prices).max(initial=0) * ITEMS_LIMIT > 2.0**61:
+        quantities, prices = quantities.astype(object), prices.astype(object)
+    sums = np.concatenate([[0], np.cumsum(quantities * prices)])
+    told: Integers = sums[ends] - sums[starts]  # of a cumulated sum that wrapped around, the differences are right
+    return told
 
 
 RULES: Final[tuple[Callable[[dict[str, pa.Array]], Found], ...]] = (_event_type, _time, _who, _vocabularies, _required, _ranges, _sizes)
