@@ -255,7 +255,7 @@ def _purchase_spoils() -> list[Spoil]:
     found += [_set(f"{first}.product_id", value) for value in ("", "x" * 1025, 5)]
     found += [_set(f"{first}.quantity", value) for value in (0, -1, 2.5, "2", 2**40, True)]
     found += [_set(f"{first}.price", value) for value in (-1, "cheap", True)]
-    found += [_set(f"{first}.product_name", value) for value in (5, "a\0b")]
+    found += [_set(f"{first}.{name}", value) for name in ("product_name", "product_category") for value in (5, "a\0b", "x" * 1025)]
     found += [_set("properties.items.0", "a mug"), ("properties.total", _off)]
     found.append(("properties.items", lambda event: event["properties"].update(items=event["properties"]["items"][:1] * (ITEMS_LIMIT + 1))))
     return found

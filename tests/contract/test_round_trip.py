@@ -65,7 +65,7 @@ def test_every_event_comes_back_as_it_was_sent(event_type: str, data: st.DataObj
     assert comparable(sent_only(back, batch.column("filled")[0].as_py())) == comparable(event)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(sent=st.lists(events(), min_size=1, max_size=5))
 def test_events_come_back_from_duckdb_as_they_were_sent(table: duckdb.DuckDBPyConnection, sent: list[Event]) -> None:
     batch = taken(body_of(*sent)).batch

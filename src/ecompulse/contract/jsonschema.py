@@ -72,7 +72,7 @@ def _event(event_type: str) -> dict[str, Any]:
         "description": EVENT_TYPES[event_type].description,
         "required": ["event_type", *(["properties"] if asks_properties else [])],
         "properties": {
-            **{field.name: _value(field, nullable=True) for field in ENVELOPE if field.kind != "object"},
+            **{field.name: _not_empty(_value(field, nullable=True)) for field in ENVELOPE if field.kind != "object"},
             "event_type": {"const": event_type, "description": EVENT_TYPES[event_type].description},
             "properties": about if asks_properties else {"anyOf": [about, {"type": "null"}]},
             "metadata": {"anyOf": [{"$ref": "#/$defs/metadata"}, {"type": "null"}]},
@@ -87,13 +87,13 @@ def _given(name: str) -> dict[str, Any]:
 
 
 def _not_empty(schema: dict[str, Any]) -> dict[str, Any]:
-    return {**schema, "minLength": 1} if schema.get("type") == "string" and "enum" not in schema else schema
+    return {**schema, "minLength": 1} if schema.get("type") in ("string", ["string", "null"]) else schema
 
 
 def _object(description: str, fields: Iterable[Field]) -> dict[str, Any]:
     known = list(fields)
     required = [field.name for field in known if field.required]
-    values = {field.name: _value(field, nullable=not field.required) for field in known}
+    values = {field.name: _not_empty(_value(field, nullable=False)) if field.required else _value(field, nullable=True) for field in known}
     return {"type": "object", "description": description, **({"required": required} if required else {}), "properties": values}
 
 
@@ -103,7 +103,10 @@ def _value(field: Field, *, nullable: bool) -> dict[str, Any]:
         about["examples"] = [field.example]
     null = ["null"] if nullable else []
     if field.kind == "money":
-        kinds: list[dict[str, Any]] = [{"type": "number", "minimum": 0}, {"type": "string", "pattern": MONEY_PATTERN}]
+        kinds: list[dict[str, Any]] = [
+            {"type": "number", "minimum": 0, "exclusiveMaximum": 10**14},
+            {"type": "string", "pattern": MONEY_PATTERN},
+        ]
         return {**about, "anyOf": [*kinds, *({"type": kind} for kind in null)]}
     if field.kind == "items":
         array = {"type": "array", "items": {"$ref": "#/$defs/item"}, "minItems": field.low, "maxItems": field.high}
