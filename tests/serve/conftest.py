@@ -17,6 +17,7 @@ import pytest
 from msgspec import Struct
 from tests.analyze.stocked import Stocked
 
+from ecompulse.guard.keys import Keys
 from ecompulse.serve.app import create_app
 from ecompulse.serve.service import serve
 from ecompulse.serve.state import Letter, QueryLimits, Replayed, ServeState
@@ -37,12 +38,12 @@ class Reply(Struct):
 class Served:
     """A running API and the means to ask it."""
 
-    def __init__(self, stocked: Stocked) -> None:
+    def __init__(self, stocked: Stocked, keys: Keys | None = None) -> None:
         self.stocked = stocked
         self.replayed: list[Letter] = []
         self.not_ready: str | None = None
         state = ServeState(
-            store=stocked, limits=QueryLimits(seconds=2.0), version="1.2.3", collector="http://door", ready=lambda: self.not_ready,
+            store=stocked, keys=keys, limits=QueryLimits(seconds=2.0), version="1.2.3", collector="http://door", ready=lambda: self.not_ready,
             health=lambda: {"warnings": ["the disk is nearly full"]}, mark=lambda: stocked.offset, replay=self._replay,
         )  # fmt: skip
         self.app = create_app(state)

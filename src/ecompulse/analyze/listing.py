@@ -50,9 +50,9 @@ def reasons(store: Readable, site: str | None) -> list[dict[str, Any]]:
     return found
 
 
-def ledger_groups(store: Readable) -> dict[str, list[dict[str, Any]]]:
-    """The outcomes by site, dialect, key and type, the largest first."""
-    rows = _ask(store, "ledger-groups", {})
+def ledger_groups(store: Readable, site: str | None = None) -> dict[str, list[dict[str, Any]]]:
+    """The outcomes by site, dialect, key and type, the largest first; of one site, or of all."""
+    rows = _ask(store, "ledger-groups", {"site": site})
     columns = {"site": "site", "dialect": "dialect", "key": "key", "type": "event_type"}
     return {f"by_{name}": _summed(rows, column, name) for name, column in columns.items()}
 

@@ -32,6 +32,8 @@ RELATIONS: Final = (
     "dead_letters",
     "ledger",
 )
+SITE: Final = "ecompulse_site"
+"""Name of the parameter that holds a statement to one site; not for users."""
 TABLE_FUNCTIONS: Final = frozenset(
     {"range", "generate_series", "unnest", "json_each", "json_tree", "repeat", "histogram", "histogram_values", "summary"}
 )
@@ -52,14 +54,24 @@ _PARSER_LOCK: Final = threading.Lock()
 
 
 def query(
-    store: Readable, sql: str, parameters: Mapping[str, Any], *, rows_max: int = ROWS_MAX, timeout_seconds: float = TIMEOUT_SECONDS
+    store: Readable,
+    sql: str,
+    parameters: Mapping[str, Any],
+    *,
+    site: str | None = None,
+    rows_max: int = ROWS_MAX,
+    timeout_seconds: float = TIMEOUT_SECONDS,
 ) -> tuple[Answer, bool]:
     """The answer to a user's statement, at most `rows_max` rows, and whether there were more.
 
-    Raises `Refused`, `ecompulse.store.QueryError`, and `ecompulse.store.QueryTimeout`.
+    With a site, every relation holds that site's rows only. Raises `Refused`, `ecompulse.store.QueryError`, and
+    `ecompulse.store.QueryTimeout`.
     """
     text = admitted(sql, parameters)
-    found = answer(store, f"select * from (\n{text}\n) limit {rows_max + 1}", parameters, timeout_seconds)
+    values = {**parameters, **({SITE: site} if site is not None else {})}
+    shadows = ", ".join(f"{name} as (select * from {name} where site = ${SITE})" for name in RELATIONS)
+    scope = f"with {shadows}\n" if site is not None else ""  # the statement cannot name what is behind: schemas are refused
+    found = answer(store, f"{scope}select * from (\n{text}\n) limit {rows_max + 1}", values, timeout_seconds)
     if found.table.num_rows <= rows_max:
         return found, False
     return Answer(found.as_of, found.lag_seconds, found.table.slice(0, rows_max)), True
@@ -81,6 +93,8 @@ def admitted(sql: str, parameters: Mapping[str, Any]) -> str:
     if statement.type != duckdb.StatementType.SELECT:
         raise Refused(f"Only reading is possible here: SELECT, DESCRIBE, SUMMARIZE or SHOW TABLES, not {statement.type.name}.")
     named = {str(name) for name in statement.named_parameters}
+    if SITE in named | parameters.keys():
+        raise Refused(f"${SITE} is not for statements; use another name.")
     if missing := sorted(named - parameters.keys()):
         raise Refused(f"The statement uses ${missing[0]}, which 'parameters' does not hold.")
     if excess := sorted(parameters.keys() - named):

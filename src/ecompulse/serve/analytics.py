@@ -17,7 +17,7 @@ from ecompulse.analyze.real_time import PARAMETERS, parse, real_time
 from ecompulse.analyze.recommend import LIMIT_MAX, recommend
 from ecompulse.analyze.rows import plain
 from ecompulse.serve.api import Api
-from ecompulse.serve.asked import only, parameters, whole
+from ecompulse.serve.asked import only, parameters, sited, whole
 from ecompulse.serve.formats import encode_answer, json_answer, wanted
 
 
@@ -43,7 +43,7 @@ def answer_named(name: str) -> Callable[[Api, Request], Awaitable[Response]]:
     question = question_named(name)
 
     async def answer(api: Api, request: Request) -> Response:
-        asked, form, state = parameters(request), wanted(request), api.state
+        asked, form, state = sited(request), wanted(request), api.state
 
         def job() -> Response:
             return encode_answer(ask(state.store, question, asked, state.shop, state.limits.seconds), form, question.name)
@@ -60,7 +60,7 @@ async def answer_unknown(_: Api, request: Request) -> Response:
 
 async def question_sql(api: Api, request: Request) -> Response:
     """GET /api/analytics/{question}/sql."""
-    question, asked = question_named(request.path_params["question"]), parameters(request, without=())
+    question, asked = question_named(request.path_params["question"]), sited(request, without=())
     values = bind(question.parameters, question.bound, asked, api.state.shop, datetime.now(UTC))
     if "application/json" in request.headers.get("accept", ""):
         return json_answer({"question": question.name, "sql": question.sql.strip(), "parameters": plain(values)})
@@ -74,13 +74,13 @@ def _titled(question: Question) -> str:
 async def answer_real_time(api: Api, request: Request) -> Response:
     """GET /api/analytics/real-time."""
     state = api.state
-    asked = parse(parameters(request), state.shop)
+    asked = parse(sited(request), state.shop)
     return await api.questions.run(lambda: json_answer(real_time(state.store, asked, state.shop, state.limits.seconds)))
 
 
 async def answer_recommendations(api: Api, request: Request) -> Response:
     """GET /api/recommendations/{user}."""
-    given, form = parameters(request), wanted(request)
+    given, form = sited(request), wanted(request)
     only(given, "limit", "site")
     limit, user, store = whole(given, "limit", 10, 1, LIMIT_MAX), request.path_params["user"], api.state.store
     return await api.questions.run(

@@ -40,7 +40,10 @@ def create_app(state: ServeState) -> Starlette:
     routes = [*_endpoints(api), *_pages(api)]
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(Guards, loopback=state.loopback), Middleware(GZipMiddleware, minimum_size=GZIP_FROM_BYTES, compresslevel=5)],
+        middleware=[
+            Middleware(Guards, loopback=state.loopback, keys=state.keys),
+            Middleware(GZipMiddleware, minimum_size=GZIP_FROM_BYTES, compresslevel=5),
+        ],
         exception_handlers={
             HTTPException: _not_routed,
             **dict.fromkeys((Problem, WrongParameter, UnknownQuestion, Refused, QueryError), answer_error),

@@ -24,6 +24,22 @@ def parameters(request: Request, *, without: tuple[str, ...] = ("format",)) -> d
     return {name: value for name, value in given.items() if name not in without}
 
 
+def own_site(request: Request) -> str | None:
+    """The one site that the request's key may see; None when it may see all."""
+    site: str | None = getattr(request.state, "site", None)
+    return site
+
+
+def sited(request: Request, *, without: tuple[str, ...] = ("format",)) -> dict[str, str]:
+    """The parameters, with `site` held to what the key may see. Raises `Problem` 403 for another site."""
+    given, own = parameters(request, without=without), own_site(request)
+    if own is None:
+        return given
+    if given.get("site") not in (None, "", own):
+        raise Problem(403, f"This key can read the site '{own}' only, not '{given['site'][:80]}'.", title="Key not enough")
+    return {**given, "site": own}
+
+
 def whole(given: dict[str, str], name: str, default: int, least: int, most: int) -> int:
     """A whole number. Raises `WrongParameter`."""
     text = given.get(name) or str(default)

@@ -10,11 +10,16 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ecompulse.guard.keys import Keys, Role, presented
 from ecompulse.observe import metrics
 from ecompulse.serve.problem import Problem, problem_answer
 
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 OWN_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+OPEN: Final = frozenset({"/healthz", "/readyz"})
+"""What a load balancer asks without a key; it tells nothing of anybody."""
+ADMIN: Final = frozenset({"/api/dead-letters/replay"})
+"""What changes something."""
 HEADERS: Final = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",
@@ -26,8 +31,8 @@ HEADERS: Final = {
 class Guards:
     """ASGI middleware: refuses foreign hosts and origins, adds the headers of every answer, counts and times it."""
 
-    def __init__(self, app: ASGIApp, *, loopback: bool) -> None:
-        self._app, self._loopback = app, loopback
+    def __init__(self, app: ASGIApp, *, loopback: bool, keys: Keys | None) -> None:
+        self._app, self._loopback, self._keys = app, loopback, keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -44,8 +49,28 @@ class Guards:
                 metrics.API_REQUESTS.labels(str(message["status"])).inc()
             await send(message)
 
-        refused = refusal(scope["method"], Headers(scope=scope), loopback=self._loopback)
+        refused = refusal(scope["method"], Headers(scope=scope), loopback=self._loopback) or self._keyless(scope)
         await (problem_answer(refused) if refused else self._app)(scope, receive, told)
+
+    def _keyless(self, scope: Scope) -> Problem | None:
+        """Why the key that a request shows, or does not show, is not enough; else notes which site it may see."""
+        path: str = scope["path"]
+        if self._keys is None or path in OPEN:
+            return None
+        shown = presented(dict(scope["headers"]))
+        key = self._keys.find(shown) if shown is not None else None
+        if key is None:
+            detail = "Send a key that can read: as the user of Basic authentication (a browser asks for it), as Bearer, or as X-Api-Key."
+            return Problem(401, detail, title="Key needed", headers={"www-authenticate": 'Basic realm="ecompulse", charset="UTF-8"'})
+        role: Role = "admin" if path in ADMIN else "read"
+        if not key.may(role):
+            return Problem(
+                403,
+                f"The key {key.id} cannot {role}. Use one made by: ecompulse keys create {key.site} --role {role}",
+                title="Key not enough",
+            )
+        scope.setdefault("state", {})["site"] = None if key.may("admin") else key.site
+        return None
 
 
 def refusal(method: str, headers: Mapping[str, str], *, loopback: bool) -> Problem | None:

@@ -87,8 +87,8 @@ class Listener:
 class Site:
     """What is told about one site (or all, with None): its listeners and the last word of each kind."""
 
-    def __init__(self, name: str | None) -> None:
-        self.name = name
+    def __init__(self, name: str | None, *, confined: bool) -> None:
+        self.name, self.confined = name, confined
         self.listeners: set[Listener] = set()
         self.last: dict[str, Message] = {}
         self.figures: dict[str, Any] = {}
@@ -107,7 +107,7 @@ class Live:
     def __init__(self, state: ServeState, health: Callable[[], dict[str, Any]]) -> None:
         self._state, self._health = state, health
         self.workers = Workers("the live stream", threads=1, waiting_max=1)
-        self._sites: dict[str | None, Site] = {}
+        self._sites: dict[tuple[str | None, bool], Site] = {}
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -115,13 +115,13 @@ class Live:
         """Open streams."""
         return sum(len(site.listeners) for site in self._sites.values())
 
-    async def listen(self, name: str | None) -> AsyncIterator[bytes]:
-        """Begin a stream about a site. Raises `Problem` 503 when too many are open."""
-        if self.streams >= LISTENERS_MAX or (name not in self._sites and len(self._sites) >= SITES_MAX):
+    async def listen(self, name: str | None, *, confined: bool = False) -> AsyncIterator[bytes]:
+        """Begin a stream about a site; a confined reader is not told that there are others. Raises `Problem` 503 when too many are open."""
+        if self.streams >= LISTENERS_MAX or ((name, confined) not in self._sites and len(self._sites) >= SITES_MAX):
             raise Problem(
                 503, "Too many live streams are open. Close one, or try again later.", title="Too busy", headers={"retry-after": "10"}
             )
-        site = self._sites.setdefault(name, Site(name))
+        site = self._sites.setdefault((name, confined), Site(name, confined=confined))
         listener = Listener()
         site.listeners.add(listener)
         metrics.LIVE_STREAMS.set(self.streams)
@@ -139,7 +139,7 @@ class Live:
         finally:
             site.listeners.discard(listener)
             if not site.listeners:
-                self._sites.pop(site.name, None)
+                self._sites.pop((site.name, site.confined), None)
             metrics.LIVE_STREAMS.set(self.streams)
 
     def close(self) -> None:
@@ -185,7 +185,7 @@ class Live:
             spent += more
             site.figures = figures
             site.tell(encode("figures", figures))
-            site.tell(encode("ledger", ledger))
+            site.tell(encode("ledger", _confined(ledger, site) if site.confined else ledger))
             site.tell(encode("health", health))
             if newest:
                 site.tell(encode("events", newest))
@@ -221,6 +221,10 @@ def _ledger(store: Readable) -> dict[str, Any]:
         {**store.ledger(), "sites": {group["site"]: {k: v for k, v in group.items() if k != "site"} for group in sites}}
     )
     return ledger
+
+
+def _confined(ledger: dict[str, Any], site: Site) -> dict[str, Any]:
+    return {**ledger, "sites": {name: group for name, group in ledger["sites"].items() if name == site.name}}
 
 
 async def until_closed(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

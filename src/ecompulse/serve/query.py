@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from ecompulse.analyze.sandbox import RELATIONS, query
 from ecompulse.serve.api import Api
-from ecompulse.serve.asked import json_body, only, parameters
+from ecompulse.serve.asked import json_body, only, own_site, parameters
 from ecompulse.serve.formats import encode_answer, json_answer, wanted
 from ecompulse.serve.problem import Problem
 
@@ -25,10 +25,10 @@ async def answer_query(api: Api, request: Request) -> Response:
         raise Problem(400, "'parameters' must be an object of names and values.", parameter="parameters")
     if unknown := sorted(body.keys() - {"sql", "parameters"}):
         raise Problem(400, f"'{unknown[0][:60]}' is not known here; the body holds 'sql' and 'parameters'.", parameter=unknown[0][:60])
-    state = api.state
+    state, site = api.state, own_site(request)
 
     def job() -> Response:
-        found, truncated = query(state.store, sql, values, rows_max=state.limits.rows, timeout_seconds=state.limits.seconds)
+        found, truncated = query(state.store, sql, values, site=site, rows_max=state.limits.rows, timeout_seconds=state.limits.seconds)
         return encode_answer(found, form, "query", truncated=truncated)
 
     return await api.queries.run(job)

@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 
 from ecompulse.analyze.listing import EVENT_FILTERS, LETTER_FILTERS, events, ledger_groups, letters, letters_by_id, reasons
 from ecompulse.serve.api import Api
-from ecompulse.serve.asked import json_body, only, parameters, whole
+from ecompulse.serve.asked import json_body, only, own_site, parameters, sited, whole
 from ecompulse.serve.correct import corrected
 from ecompulse.serve.formats import json_answer
 from ecompulse.serve.problem import Problem
@@ -28,13 +28,13 @@ REPLAY_MAX: Final = 1_000
 async def answer_ledger(api: Api, request: Request) -> Response:
     """GET /api/ledger."""
     only(parameters(request))
-    store = api.state.store
-    return await api.questions.run(lambda: json_answer({**store.ledger(), **ledger_groups(store)}))
+    store, site = api.state.store, own_site(request)
+    return await api.questions.run(lambda: json_answer({**store.ledger(), **ledger_groups(store, site)}))
 
 
 async def answer_events(api: Api, request: Request) -> Response:
     """GET /api/events."""
-    given = parameters(request)
+    given = sited(request)
     only(given, *EVENT_FILTERS, "limit", "after")
     limit = whole(given, "limit", PAGE, 1, PAGE_MAX)
     return await api.questions.run(lambda: json_answer(events(api.state.store, given, limit)))
@@ -42,7 +42,7 @@ async def answer_events(api: Api, request: Request) -> Response:
 
 async def answer_letters(api: Api, request: Request) -> Response:
     """GET /api/dead-letters."""
-    given = parameters(request)
+    given = sited(request)
     only(given, *LETTER_FILTERS, "replayed", "limit", "after")
     limit, replayed = whole(given, "limit", PAGE, 1, PAGE_MAX), _yes_or_no(given)
     return await api.questions.run(lambda: json_answer(letters(api.state.store, given, limit, replayed=replayed)))
@@ -50,14 +50,14 @@ async def answer_letters(api: Api, request: Request) -> Response:
 
 async def answer_reasons(api: Api, request: Request) -> Response:
     """GET /api/dead-letters/reasons."""
-    given = parameters(request)
+    given = sited(request)
     only(given, "site")
     return await api.questions.run(lambda: json_answer({"reasons": reasons(api.state.store, given.get("site") or None)}))
 
 
 async def download_letters(api: Api, request: Request) -> Response:
     """GET /api/dead-letters/download: one JSON object a line, read page by page as it is sent."""
-    given = parameters(request)
+    given = sited(request)
     only(given, *LETTER_FILTERS, "replayed")
     replayed = _yes_or_no(given)
 

@@ -13,7 +13,7 @@ from starlette.responses import Response, StreamingResponse
 
 from ecompulse.observe.metrics import CONTENT_TYPE
 from ecompulse.serve.api import Api
-from ecompulse.serve.asked import only, parameters
+from ecompulse.serve.asked import only, own_site, parameters, sited
 from ecompulse.serve.formats import json_answer
 from ecompulse.serve.live import until_closed
 from ecompulse.serve.problem import Problem
@@ -72,8 +72,8 @@ async def answer_metrics(api: Api, _: Request) -> Response:
 
 async def answer_live(api: Api, request: Request) -> Response:
     """GET /api/live."""
-    given = parameters(request)
+    given = sited(request)
     only(given, "site")
-    chunks = await api.live.listen(given.get("site") or None)
+    chunks = await api.live.listen(given.get("site") or None, confined=own_site(request) is not None)
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
     return StreamingResponse(until_closed(chunks), headers=headers, media_type="text/event-stream")

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from ecompulse.analyze.parameters import ROWS_MAX, Shop
 from ecompulse.analyze.reading import Readable
+from ecompulse.guard.keys import Keys
 from ecompulse.observe import metrics
 
 
@@ -53,6 +54,8 @@ class ServeState:
     version: str = "0"
     loopback: bool = True
     """Bound to loopback: only requests that name this machine as host are answered, so that no foreign page reaches in by DNS rebinding."""
+    keys: Keys | None = None
+    """Who may ask; None asks for no key, which is only right on loopback."""
     collector: str | None = None
     """The collector's address as a browser would write it, for the snippets on the pages."""
     ready: Callable[[], str | None] = lambda: None
