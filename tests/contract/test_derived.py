@@ -20,11 +20,12 @@ from ecompulse.contract.avro import avro_schema
 from ecompulse.contract.check import check
 from ecompulse.contract.columns import LOGGED, STORED
 from ecompulse.contract.event import EVENT_TYPES, METADATA_FIELDS, PROPERTY_FIELDS
-from ecompulse.contract.fields import ENVELOPE, METADATA, PROPERTIES, RANGES, Field, example
+from ecompulse.contract.fields import ENVELOPE, METADATA, PROPERTIES, Field, example
 from ecompulse.contract.jsonschema import json_schema
 from ecompulse.contract.markdown import schema_page
 from ecompulse.contract.notes import COLUMN_NOTES
 from ecompulse.contract.read import read_events
+from ecompulse.contract.rules import RANGES
 from ecompulse.contract.typescript import typescript
 
 from .strategies import RECEIVED_US, Event, body_of, events, spoils

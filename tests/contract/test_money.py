@@ -52,7 +52,7 @@ def test_what_is_beyond_four_decimals_is_rounded_half_to_even(units: int, half: 
 @pytest.mark.parametrize(
     ("written", "amount"),
     [("19.99", "19.99"), ('"19.99"', "19.99"), ("0.1", "0.1"), ("1.00015", "1.0002"), ("1.00005", "1.0000"), ("0", "0"), ("-0.0", "0"),
-     ("1e3", "1000"), ('"1e3"', "1000"), ('".5"', "0.5"), ('"5."', "5"), ('"+5"', "5"), ("99999999999999", "99999999999999"), ("1e-30", "0")],
+     ("1e3", "1000"), ('"1e3"', "1000"), ('".5"', "0.5"), ('"5."', "5"), ('"+5"', "5"), ("9" * 14, "9" * 14), ("1e-30", "0")],
 )  # fmt: skip
 def test_every_way_to_write_a_number_is_taken(written: str, amount: str) -> None:
     assert kept(written) == [Decimal(amount)]

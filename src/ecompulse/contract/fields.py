@@ -22,7 +22,7 @@ from ecompulse.contract.event import (
     Properties,
     text_limit,
 )
-from ecompulse.contract.rules import DURATION_LIMIT_MS, QUANTITY_LIMIT
+from ecompulse.contract.rules import RANGES
 
 VERSION: Final = 1
 """Version of the contract; `compatibility` says when it must become another."""
@@ -36,14 +36,6 @@ WORDS: Final[dict[str, tuple[str, ...]]] = {
     "currency": CURRENCIES,
 }
 """Fields that take one of a list of words."""
-
-RANGES: Final[dict[str, tuple[float, float]]] = {
-    "quantity": (1, QUANTITY_LIMIT),
-    "results_count": (0, 2**31 - 1),
-    "status_code": (100, 599),
-    "duration_ms": (0, DURATION_LIMIT_MS),
-}
-"""Lowest and highest number of fields that are numbers, but no money."""
 
 _TIMES: Final = ("timestamp", "sent_at")
 _ENVELOPE_EXAMPLES: Final[dict[str, Any]] = {

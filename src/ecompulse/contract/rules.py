@@ -24,6 +24,13 @@ AHEAD_US: Final = 86_400_000_000
 """A day: a clock further ahead cannot be told from a mistake."""
 QUANTITY_LIMIT: Final = 1_000_000
 DURATION_LIMIT_MS: Final = 86_400_000.0
+RANGES: Final[dict[str, tuple[float, float]]] = {
+    "quantity": (1, QUANTITY_LIMIT),
+    "results_count": (0, 2**31 - 1),
+    "status_code": (100, 599),
+    "duration_ms": (0, DURATION_LIMIT_MS),
+}
+"""Lowest and highest number of properties that are numbers, but no money."""
 CENT: Final = 100
 """A cent in ten-thousandths."""
 _TYPES, _SOURCES, _ENVIRONMENTS, _CURRENCIES = (pa.array(words, pa.string()) for words in (EVENT_TYPES, SOURCES, ENVIRONMENTS, CURRENCIES))
@@ -104,13 +111,7 @@ def _ranges(arrays: dict[str, pa.Array]) -> Found:
     for name in ("price", "total", "discount", "shipping", "tax"):
         if arrays[name].null_count < len(arrays[name]):
             yield scaled_values(arrays[name]) < 0, f"properties.{name}", "must be 0 or more"
-    limits: tuple[tuple[str, float, float], ...] = (
-        ("quantity", 1, QUANTITY_LIMIT),
-        ("results_count", 0, 2**31 - 1),
-        ("status_code", 100, 599),
-        ("duration_ms", 0, DURATION_LIMIT_MS),
-    )
-    for name, low, high in limits:
+    for name, (low, high) in RANGES.items():
         if arrays[name].null_count < len(arrays[name]):
             values = arrays[name].fill_null(int(low)).to_numpy(zero_copy_only=False)
             yield (values < low) | (values > high), f"properties.{name}", f"must be from {low:g} to {high:,.0f}"
