@@ -56,9 +56,8 @@ class Stocked:
         batch = pa.RecordBatch.from_pylist(list(rows), STORED)
         self.offset += len(batch)
         self.counts["stored"] += len(batch)
-        ledger = {
-            LedgerKey("default", "canonical", "", str(kind), "stored"): n for kind, n in Counter(batch["event_type"].to_pylist()).items()
-        }
+        seen = Counter(zip(batch["site"].to_pylist(), batch["event_type"].to_pylist(), strict=True))
+        ledger = {LedgerKey(site, "canonical", "", kind, "stored"): count for (site, kind), count in seen.items()}
         self.store.add(Addition(batch, [], ledger, {0: self.offset}))
 
     def flush(self) -> None:

@@ -43,7 +43,8 @@ class Served:
         self.replayed: list[Letter] = []
         self.not_ready: str | None = None
         state = ServeState(
-            store=stocked, keys=keys, limits=QueryLimits(seconds=2.0), version="1.2.3", collector="http://door", ready=lambda: self.not_ready,
+            store=stocked, keys=keys, limits=QueryLimits(seconds=2.0),
+            version="1.2.3", collector="http://door", ready=lambda: self.not_ready,
             health=lambda: {"warnings": ["the disk is nearly full"]}, mark=lambda: stocked.offset, replay=self._replay,
         )  # fmt: skip
         self.app = create_app(state)

@@ -88,9 +88,11 @@ def test_a_key_of_a_site_is_told_nothing_of_another(opened: Open, path: str) -> 
         assert opened.ask(f"{path}{joined}site=mine", opened.mine).status == 200
 
 
-@pytest.mark.parametrize("path", SITED[:6])
+@pytest.mark.parametrize("path", ["/api/analytics/pages?from=2026-03-10&to=2026-03-11", "/api/events", "/api/ledger"])
 def test_an_admin_key_sees_every_site(opened: Open, path: str) -> None:
-    assert b"theirs" in opened.ask(path, opened.admin).body or opened.ask(path, opened.admin).json()["rows"][0][1] in (2, 4)
+    body = opened.ask(path, opened.admin).body
+    assert b"mine" in body
+    assert b"theirs" in body
 
 
 @pytest.mark.parametrize(
@@ -99,8 +101,9 @@ def test_an_admin_key_sees_every_site(opened: Open, path: str) -> None:
         "select site from events",
         "with e as (select * from events) select site from e",
         "with events as (select * from events) select site from events",
-        "select site from order_items union select site from minute_totals union select site from sessions union select site from session_parts",
-        "select e.site from events e, (select site from ledger) l",
+        "select site from order_items union select site from minute_totals union select site from sessions",
+        "select site from session_parts union select site from ledger",
+        "select l.site from events e, (select site from ledger) l",
         "select (select string_agg(site, ',') from events) as site",
     ],
 )
@@ -108,9 +111,9 @@ def test_sql_with_a_key_of_a_site_sees_that_site_only(opened: Open, sql: str) ->
     answer = opened.sql(sql, opened.mine)
     assert answer.status == 200
     told = json.dumps(answer.json()["rows"])
-    assert "mine" in told or "ledger" in sql
+    assert "mine" in told
     assert "theirs" not in told
-    assert "theirs" in json.dumps(opened.sql(sql, opened.admin).json()["rows"]) or "ledger" in sql
+    assert "theirs" in json.dumps(opened.sql(sql, opened.admin).json()["rows"])
 
 
 def test_the_site_of_a_key_cannot_be_set_by_the_asker(opened: Open) -> None:
