@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
@@ -209,3 +210,23 @@ def read_until(descriptor: int, wanted: bytes, seconds: float = 20.0) -> bytes:
         if select.select([descriptor], [], [], 0.5)[0]:
             shown += os.read(descriptor, 65536)
     return shown
+
+
+def test_a_port_that_is_open_asks_for_a_key_and_the_console_shows_no_secret(make_system: Callable[..., RunningSystem]) -> None:
+    system = make_system()
+    system.settings["ECOMPULSE_COLLECT"], system.settings["ECOMPULSE_SERVE"] = (
+        f"0.0.0.0:{system.collect_port}",
+        f"0.0.0.0:{system.serve_port}",
+    )
+    writer = json.loads(system.command("keys", "create", "shop", "--role", "write", "--json").stdout)["key"]
+    refused = system.command("run")
+    assert (refused.returncode, "--role read" in refused.stderr) == (2, True)
+    reader = json.loads(system.command("keys", "create", "shop", "--role", "read", "--json").stdout)["key"]
+    system.start()
+    assert system.send(events(1)).status == 401
+    assert system.send(events(1), x_api_key=writer).status == 202
+    assert call("GET", f"{system.api}/api/ledger").status == 401
+    assert call("GET", f"{system.api}/api/ledger", headers={"x-api-key": writer}).status == 403
+    assert call("GET", f"{system.api}/api/ledger", headers={"x-api-key": reader}).status == 200
+    assert writer not in system.console()
+    assert reader not in system.console()
