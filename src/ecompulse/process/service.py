@@ -46,7 +46,7 @@ class Config(Struct, frozen=True, kw_only=True):
     log_keep_bytes: int = 20_000_000_000
 
 
-class CannotRebuild(Exception):
+class CannotRebuild(ValueError):
     """A store cannot be rebuilt as asked; the text says why and what to do."""
 
 

@@ -14,9 +14,11 @@ from datetime import timedelta
 from typing import Any, Final
 
 import uvloop
+from msgspec import structs
 
 import ecompulse
 from ecompulse.analyze.parameters import Shop
+from ecompulse.guard.keys import Keys
 from ecompulse.log import LogError
 from ecompulse.observe import metrics
 from ecompulse.observe.logs import logger
@@ -62,11 +64,15 @@ def serve(settings: Settings) -> int:
         limits=QueryLimits(seconds=settings.query_time, rows=settings.query_rows),
         version=ecompulse.__version__,
         loopback=settings.serve.loopback,
+        keys=None if settings.serve.loopback else Keys(settings.data),
         collector=settings.collect.url,
         ready=role.not_ready,
         health=role.health,
         metrics=metrics.text,
+        mark=lambda: processing.store.positions(),  # noqa: PLW0108  the store changes at a rebuild
         replay=letters.replay,
+        rebuild=lambda into: structs.asdict(processing.start_rebuild(into)),
+        rebuilding=lambda: structs.asdict(processing.rebuild) if processing.rebuild is not None else None,
     )
     processing.start()
     gauges = threading.Thread(target=role.gauge, name="gauges", daemon=True)

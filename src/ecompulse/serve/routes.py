@@ -24,6 +24,7 @@ from ecompulse.serve.records import (
     download_letters,
     replay_letters,
 )
+from ecompulse.serve.rebuilding import answer_rebuild, start_rebuild
 from ecompulse.serve.standing import answer_alive, answer_health, answer_live, answer_metrics, answer_ready
 
 _TABLES: Final = ("application/json", "text/csv", ARROW)
@@ -258,6 +259,17 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
         summary="How it stands",
         description="Rooms, roles, lag, disk, warnings.",
     ),
+    Endpoint(
+        method="POST",
+        path="/api/rebuild",
+        answer=start_rebuild,
+        tag="Operation",
+        summary="Rebuild the store from the log",
+        description="With today's steps, into a new store, while everything goes on; when it has caught up it takes the place of the one in use.",
+        body=Body({"type": "object", "required": ["into"], "properties": {"into": {"type": "string"}}}, {"into": "2026-11"}),
+        errors=(400, 409, 501),
+    ),
+    Endpoint(method="GET", path="/api/rebuild", answer=answer_rebuild, tag="Operation", summary="How far the rebuild is", errors=(404,)),
     Endpoint(method="GET", path="/healthz", answer=answer_alive, tag="Operation", summary="Alive", errors=()),
     Endpoint(method="GET", path="/readyz", answer=answer_ready, tag="Operation", summary="Ready", errors=(503,)),
     Endpoint(

@@ -12,19 +12,19 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         """create table order_items (
             site varchar not null, timestamp timestamptz not null, event_id uuid not null, order_id varchar, product_id varchar,
             product_name varchar,
-            product_category varchar, quantity integer, price decimal(18, 4), currency varchar, amount decimal(18, 4),
-            revenue decimal(18, 4),
+            product_category varchar, quantity integer, price decimal(18, 4), currency varchar, amount decimal(38, 4),
+            revenue decimal(38, 4),
             source varchar, platform varchar, country varchar, traffic_source varchar, channel varchar, campaign varchar)""",
         """create table minute_totals (
             site varchar not null, minute timestamptz not null, event_type varchar not null, source varchar, platform varchar,
             country varchar,
             traffic_source varchar, channel varchar, campaign varchar, currency varchar,
-            events bigint not null, quantity bigint not null, amount decimal(18, 4) not null, revenue decimal(18, 4) not null)""",
+            events bigint not null, quantity bigint not null, amount decimal(38, 4) not null, revenue decimal(38, 4) not null)""",
         """create table session_parts (  -- each struct is the least (or greatest) of its kind, so parts merge in any order
             site varchar not null, session_id varchar, user_id varchar, anonymous_id varchar, ended_at timestamptz not null,
             events bigint not null, page_views bigint not null, product_views bigint not null, carts bigint not null,
             orders bigint not null,
-            revenue decimal(18, 4) not null,
+            revenue decimal(38, 4) not null,
             began struct("at" timestamptz, id uuid, source varchar, platform varchar, country varchar) not null,
             who struct("at" timestamptz, id uuid, user_id varchar),
             came struct("at" timestamptz, id uuid, traffic_source varchar, channel varchar, campaign varchar),
@@ -49,7 +49,8 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
 ORDER_ITEMS: Final = """
 select e.site, e.timestamp, e.event_id, e.order_id, item.product_id, item.product_name, item.product_category, item.quantity,
     item.price, e.currency,
-    (item.quantity * item.price)::decimal(18, 4) as amount, (item.quantity * item.price * e.rate)::decimal(18, 4) as revenue,
+    (item.quantity * item.price::decimal(38, 4))::decimal(38, 4) as amount,
+    (item.quantity * item.price::decimal(38, 4) * e.rate)::decimal(38, 4) as revenue,  -- far from overflow: lines add up to a total
     e.source, e.platform, e.country, e.traffic_source, e.channel, e.campaign
 from (select *, unnest(items) as item from {rows} where event_type = 'purchase') e
 """
@@ -58,8 +59,7 @@ MINUTE_TOTALS: Final = """
 select site, date_trunc('minute', timestamp) as minute, event_type, source, platform, country, traffic_source, channel, campaign,
     case when event_type = 'purchase' then currency end as currency,
     count(*) as events, coalesce(sum(quantity), 0)::bigint as quantity,
-    coalesce(sum(total) filter (event_type = 'purchase'), 0)::decimal(18, 4) as amount, coalesce(sum(revenue), 0)::decimal(18,
-    4) as revenue
+    coalesce(sum(total) filter (event_type = 'purchase'), 0)::decimal(38, 4) as amount, coalesce(sum(revenue), 0)::decimal(38, 4) as revenue
 from {rows} group by all
 """
 
@@ -78,7 +78,7 @@ select site, session_id, case when session_id is null then min(user_id) end as u
     count(*) as events, count(*) filter (event_type = 'page_view') as page_views,
     count(*) filter (event_type = 'product_view') as product_views,
     count(*) filter (event_type = 'add_to_cart') as carts, count(*) filter (event_type = 'purchase') as orders,
-    coalesce(sum(revenue), 0)::decimal(18, 4) as revenue,
+    coalesce(sum(revenue), 0)::decimal(38, 4) as revenue,
     min({{'at': timestamp, 'id': event_id, 'source': source, 'platform': platform, 'country': country}}) as began,
     min({{'at': timestamp, 'id': event_id, 'user_id': user_id}}) filter (user_id is not null) as who,
     min({{'at': timestamp, 'id': event_id, 'traffic_source': traffic_source, 'channel': channel, 'campaign': campaign}})
@@ -117,7 +117,7 @@ with parts as (
         min(began) as began, min(who) as who, min(visitor) as visitor, min(came) as came, min(entry) as entry, max("exit") as "exit",
         max(ended_at) as ended_at, sum(events)::bigint as events, sum(page_views)::bigint as page_views,
         sum(product_views)::bigint as product_views, sum(carts)::bigint as carts, sum(orders)::bigint as orders,
-        sum(revenue)::decimal(18, 4) as revenue
+        sum(revenue)::decimal(38, 4) as revenue
     from numbered group by all
 )
 select site, coalesce(given_id, given_visitor || '@' || epoch_us(began.at)) as session_id, coalesce(given_visitor, who.user_id,
