@@ -18,7 +18,7 @@ SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 OWN_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 OPEN: Final = frozenset({"/healthz", "/readyz"})
 """What a load balancer asks without a key; it tells nothing of anybody."""
-ADMIN: Final = frozenset({"/api/dead-letters/replay"})
+ADMIN: Final = frozenset({"/api/dead-letters/replay", "/api/rebuild"})
 """What changes something."""
 HEADERS: Final = {
     "x-content-type-options": "nosniff",

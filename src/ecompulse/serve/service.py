@@ -15,6 +15,8 @@ from ecompulse.serve.api import Api
 
 GRACE_SECONDS: Final = 2
 """Open requests are given this long at the end; the whole run must end within five seconds."""
+LAST_SECONDS: Final = 0.5
+"""Questions that are at work at the end usually are done within this; nobody waits for their answers any more."""
 CONNECTIONS_MAX: Final = 1_000
 KEEP_ALIVE_SECONDS: Final = 30
 
@@ -56,4 +58,4 @@ async def serve(app: Starlette, sock: socket.socket, stop: asyncio.Event) -> Non
         server.should_exit = True
         stopping.cancel()
         await running
-        await asyncio.to_thread(api.wait, GRACE_SECONDS)  # so that the owner of the store can close it
+        await asyncio.to_thread(api.wait, LAST_SECONDS)  # so that the owner of the store can close it
