@@ -26,7 +26,7 @@ START_RENEW_SECONDS = 0.25
 PROBE_SECONDS = 0.05  # while starting: how often to ask whether the roles are ready
 ASK_TIMEOUT_SECONDS = 2.0
 SHOP = "simulate"
-SHOP_PROGRESS = "progress:"
+SHOP_PROGRESS = ("progress:", "simulated:")
 CLEAR_LINE = "\r\x1b[2K"
 BOLD, DIM, ACCENT, PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[36m", "\x1b[0m"
 
