@@ -30,13 +30,31 @@ def test_one_event_is_taken_and_says_so(ask):
     assert (row["event_type"], row["site"], row["dialect"], row["filled"]) == ("product_view", "default", "canonical", 3)
 
 
-@pytest.mark.parametrize(("body", "kind"), [
-    (b'[{"event_type":"custom","user_id":"u","properties":{"name":"a"}},{"event_type":"custom","user_id":"u","properties":{"name":"b"}}]', "application/json"),
-    (b'{"events":[{"event_type":"custom","user_id":"u","properties":{"name":"a"}},{"event_type":"custom","user_id":"u","properties":{"name":"b"}}]}', ""),
-    (b'{"event_type":"custom","user_id":"u","properties":{"name":"a"}}\n{"event_type":"custom","user_id":"u","properties":{"name":"b"}}\n', "application/x-ndjson"),
-    (b'[{"event_type":"custom","user_id":"u","properties":{"name":"a"}},{"event_type":"custom","user_id":"u","properties":{"name":"b"}}]', "text/plain;charset=UTF-8"),
-    (b'[{"event_type":"custom","user_id":"u","properties":{"name":"a"}},{"event_type":"custom","user_id":"u","properties":{"name":"b"}}]', "application/x-www-form-urlencoded"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (
+            b'[{"event_type":"custom","user_id":"u","properties":{"name":"a"}},{"event_type":"custom","user_id":"u","properties":{"name":"b"}}]',
+            "application/json",
+        ),
+        (
+            b'{"events":[{"event_type":"custom","user_id":"u","properties":{"name":"a"}},{"event_type":"custom","user_id":"u","properties":{"name":"b"}}]}',
+            "",
+        ),
+        (
+            b'{"event_type":"custom","user_id":"u","properties":{"name":"a"}}\n{"event_type":"custom","user_id":"u","properties":{"name":"b"}}\n',
+            "application/x-ndjson",
+        ),
+        (
+            b'[{"event_type":"custom","user_id":"u","properties":{"name":"a"}},{"event_type":"custom","user_id":"u","properties":{"name":"b"}}]',
+            "text/plain;charset=UTF-8",
+        ),
+        (
+            b'[{"event_type":"custom","user_id":"u","properties":{"name":"a"}},{"event_type":"custom","user_id":"u","properties":{"name":"b"}}]',
+            "application/x-www-form-urlencoded",
+        ),
+    ],
+)
 def test_arrays_wrapped_arrays_lines_beacons_and_forms_are_taken(ask, body, kind):
     assert json.loads(ask.post("/v1/events", body, content_type=kind).body)["accepted"] == 2
     assert [row["name"] for row in ask.log.rows] == ["a", "b"]
@@ -91,10 +109,18 @@ def test_an_empty_array_is_taken_and_writes_nothing(ask):
 
 
 HOSTILE = {
-    "empty": b"", "null": b"null", "text": b'"x"', "number": b"1", "cut off": b'{"event_id": ', "trailing comma": b'[{"a":1},]',
-    "not UTF-8": b'{"event_type":"\xff"}', "NaN": b'{"price": NaN}', "deep": b"[" * 100_000, "deep objects": b'{"a":' * 100_000,
+    "empty": b"",
+    "null": b"null",
+    "text": b'"x"',
+    "number": b"1",
+    "cut off": b'{"event_id": ',
+    "trailing comma": b'[{"a":1},]',
+    "not UTF-8": b'{"event_type":"\xff"}',
+    "NaN": b'{"price": NaN}',
+    "deep": b"[" * 100_000,
+    "deep objects": b'{"a":' * 100_000,
     "closed deep": b"[" * 50_000 + b"]" * 50_000,
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -103,13 +129,19 @@ def test_an_unreadable_body_is_400_and_says_where(ask, name):
     assert "empty" in detail if name == "empty" else any(letter.isdigit() for letter in detail)
 
 
-@pytest.mark.parametrize("text", [
-    '{"event_type":"custom","user_id":"u","properties":{"name":"n","x":"\\ud800"}}', '{"event_type":"custom","user_id":"u","properties":{"name":"n","x":1e999}}',
-    '{"event_type":"custom","user_id":"u","properties":{"name":"n","x":' + "[" * 500 + "]" * 500 + "}}", '{"event_type":"custom","user_id":"u","properties":{"name":"a\\u0000b"}}',
-    '{"event_id":"' + "9" * 9_000_000 + '","event_type":"custom","user_id":"u","properties":{"name":"n"}}',
-    '{"event_type":"product_view","user_id":"u","properties":{"product_id":"p","price":1e999}}',
-    '{"event_type":"product_view","user_id":"u","properties":{"product_id":"p","quantity":99999999999999999999999}}',
-], ids=["surrogate", "huge number", "nested", "nul", "long id", "infinite price", "endless quantity"])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"event_type":"custom","user_id":"u","properties":{"name":"n","x":"\\ud800"}}',
+        '{"event_type":"custom","user_id":"u","properties":{"name":"n","x":1e999}}',
+        '{"event_type":"custom","user_id":"u","properties":{"name":"n","x":' + "[" * 500 + "]" * 500 + "}}",
+        '{"event_type":"custom","user_id":"u","properties":{"name":"a\\u0000b"}}',
+        '{"event_id":"' + "9" * 9_000_000 + '","event_type":"custom","user_id":"u","properties":{"name":"n"}}',
+        '{"event_type":"product_view","user_id":"u","properties":{"product_id":"p","price":1e999}}',
+        '{"event_type":"product_view","user_id":"u","properties":{"product_id":"p","quantity":99999999999999999999999}}',
+    ],
+    ids=["surrogate", "huge number", "nested", "nul", "long id", "infinite price", "endless quantity"],
+)
 def test_a_hostile_event_is_a_clear_refusal_with_a_short_answer(ask, text):
     answer = ask.post("/v1/events", text.encode())
     assert answer.status in (400, 422)

@@ -52,7 +52,9 @@ def test_a_bomb_is_413_and_never_unpacked_whole(encoding):
 
 
 @pytest.mark.parametrize("encoding", PACK)
-@pytest.mark.parametrize("broken", [lambda body: b"not packed", lambda body: body[:-6], lambda body: body[:1], lambda body: body[: len(body) // 2]])
+@pytest.mark.parametrize(
+    "broken", [lambda body: b"not packed", lambda body: body[:-6], lambda body: body[:1], lambda body: body[: len(body) // 2]]
+)
 def test_broken_data_is_400(encoding, broken):
     body = PACK[encoding](json.dumps([EVENT] * 50).encode())
     with pytest.raises(Refused) as refused:

@@ -11,15 +11,29 @@ PAGE = {"event_type": "page_view", "user_id": "u", "source": "web", "properties"
 
 
 def test_an_event_reaches_the_log_without_them(ask):
-    ask.post("/v1/events", {"event_type": "page_view", "user_id": "u", "properties": {"page_url": "https://s.example/?token=abc", "ip_address": "203.0.113.77"}})
+    ask.post(
+        "/v1/events",
+        {
+            "event_type": "page_view",
+            "user_id": "u",
+            "properties": {"page_url": "https://s.example/?token=abc", "ip_address": "203.0.113.77"},
+        },
+    )
     (row,) = ask.log.rows
     assert (row["page_url"], row["ip_address"]) == ("https://s.example/?token=[masked]", "203.0.113.0")
 
 
-@pytest.mark.parametrize(("peer", "forwarded", "found"), [
-    ("8.8.8.8", "1.1.1.1", "8.8.8.8"), ("127.0.0.1", "1.1.1.1", "1.1.1.1"), ("10.0.0.7", "6.6.6.6, 1.1.1.1, 10.0.0.9", "1.1.1.1"), ("127.0.0.1", "nonsense", None),
-    ("127.0.0.1", None, None), ("", None, None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "found"),
+    [
+        ("8.8.8.8", "1.1.1.1", "8.8.8.8"),
+        ("127.0.0.1", "1.1.1.1", "1.1.1.1"),
+        ("10.0.0.7", "6.6.6.6, 1.1.1.1, 10.0.0.9", "1.1.1.1"),
+        ("127.0.0.1", "nonsense", None),
+        ("127.0.0.1", None, None),
+        ("", None, None),
+    ],
+)
 def test_only_our_own_proxies_are_believed(peer, forwarded, found):
     headers = {b"x-forwarded-for": forwarded.encode()} if forwarded else {}
     assert client_address(Request("POST", "/", "", headers, b"", peer, 0)) == found
@@ -39,7 +53,13 @@ def test_a_servers_address_is_not_its_shoppers(ask, event):
 
 
 def test_what_the_event_says_itself_is_kept(ask):
-    ask("POST", "/v1/events", {**PAGE, "properties": {"page_url": "x", "ip_address": "1.1.1.9", "user_agent": "own"}}, "8.8.8.8", user_agent="Mozilla/5.0")
+    ask(
+        "POST",
+        "/v1/events",
+        {**PAGE, "properties": {"page_url": "x", "ip_address": "1.1.1.9", "user_agent": "own"}},
+        "8.8.8.8",
+        user_agent="Mozilla/5.0",
+    )
     (row,) = ask.log.rows
     assert (row["ip_address"], row["user_agent"]) == ("1.1.1.0", "own")
 

@@ -52,7 +52,9 @@ def eventually(condition, seconds: float = 10):
 def test_pipelined_requests_are_answered_in_order(running):
     one = running()
     with one.connect() as sock:
-        sock.sendall(request() + request(b"{", "/v1/events") + request(b"", "/nowhere", "GET") + request() + request(b"", "/healthz", "GET"))
+        sock.sendall(
+            request() + request(b"{", "/v1/events") + request(b"", "/nowhere", "GET") + request() + request(b"", "/healthz", "GET")
+        )
         assert [status for status, _ in answers(sock, 5)] == [202, 400, 404, 202, 200]
     assert len(one.log.rows) == 2
 
@@ -142,7 +144,9 @@ def test_a_chunked_body_is_taken(running):
         assert answers(sock, 1)[0][0] == 202
 
 
-@pytest.mark.parametrize("head", [b"GET / HTTP/1.1\r\nX: " + b"a" * 40_000 + b"\r\n\r\n", b"GET /?" + b"a" * 400_000, b"X" * 100 + b"\r\n\r\n"])
+@pytest.mark.parametrize(
+    "head", [b"GET / HTTP/1.1\r\nX: " + b"a" * 40_000 + b"\r\n\r\n", b"GET /?" + b"a" * 400_000, b"X" * 100 + b"\r\n\r\n"]
+)
 def test_endless_heads_and_nonsense_are_refused(running, head):
     one = running()
     with one.connect() as sock:
@@ -217,7 +221,9 @@ def test_a_client_that_asks_first_is_told_to_continue(running):
 def test_an_offer_of_http_2_is_passed_over(running):
     one = running()
     with one.connect() as sock:
-        sock.sendall(request(extra="Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\n") + request(b"", "/healthz", "GET"))
+        sock.sendall(
+            request(extra="Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\n") + request(b"", "/healthz", "GET")
+        )
         assert [status for status, _ in answers(sock, 2)] == [202, 200]
 
 

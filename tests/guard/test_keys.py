@@ -42,7 +42,7 @@ def test_a_role_may_do_its_own(tmp_path, role, may):
 
 @pytest.mark.parametrize(("site", "role"), [("", "write"), ("a b", "write"), ("a/b", "write"), ("x" * 101, "write"), ("toys", "owner")])
 def test_sites_and_roles_that_cannot_be_are_refused(tmp_path, site, role):
-    with pytest.raises(ValueError, match="site|role"):
+    with pytest.raises(ValueError, match=r"site|role"):
         keys.create(tmp_path, site, role)
 
 
@@ -52,9 +52,18 @@ def test_a_damaged_file_is_named(tmp_path):
         keys.Keys(tmp_path)
 
 
-@pytest.mark.parametrize(("headers", "query", "shown"), [
-    ({b"x-api-key": b" k "}, "", "k"), ({b"authorization": b"Basic " + base64.b64encode(b"k:")}, "", "k"), ({b"authorization": b"Basic " + base64.b64encode(b"k")}, "", "k"),
-    ({b"authorization": b"Bearer k"}, "", "k"), ({}, "a=1&writeKey=k", "k"), ({}, "write_key=k", "k"), ({}, "a=1", None), ({b"authorization": b"Basic \xff"}, "", "\xff"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("headers", "query", "shown"),
+    [
+        ({b"x-api-key": b" k "}, "", "k"),
+        ({b"authorization": b"Basic " + base64.b64encode(b"k:")}, "", "k"),
+        ({b"authorization": b"Basic " + base64.b64encode(b"k")}, "", "k"),
+        ({b"authorization": b"Bearer k"}, "", "k"),
+        ({}, "a=1&writeKey=k", "k"),
+        ({}, "write_key=k", "k"),
+        ({}, "a=1", None),
+        ({b"authorization": b"Basic \xff"}, "", "\xff"),
+    ],
+)
 def test_a_key_is_found_wherever_clients_show_it(headers, query, shown):
     assert keys.presented(headers, query) == shown

@@ -10,9 +10,17 @@ from hypothesis import strategies as st
 from ecompulse.guard.privacy import mask_addresses, mask_bytes, truncated
 
 
-@pytest.mark.parametrize(("address", "kept"), [
-    ("203.0.113.77", "203.0.113.0"), ("2001:db8:1234:5678::1", "2001:db8:1234::"), ("::ffff:203.0.113.77", "203.0.113.0"), ("no address", None), ("", None), ("1.2.3.4.5", None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("address", "kept"),
+    [
+        ("203.0.113.77", "203.0.113.0"),
+        ("2001:db8:1234:5678::1", "2001:db8:1234::"),
+        ("::ffff:203.0.113.77", "203.0.113.0"),
+        ("no address", None),
+        ("", None),
+        ("1.2.3.4.5", None),
+    ],
+)
 def test_addresses_are_truncated_to_their_network(address, kept):
     assert truncated(address) == kept
 
@@ -39,7 +47,9 @@ def test_secrets_and_mail_addresses_are_masked(address):
     assert mask_addresses(pa.array([address, None])).to_pylist() == [MASKED[address], None]
 
 
-@pytest.mark.parametrize("address", ["https://s.example/", "https://s.example/?page=2&keyword=mug&tokens=3", "https://s.example/monkey=1", None])
+@pytest.mark.parametrize(
+    "address", ["https://s.example/", "https://s.example/?page=2&keyword=mug&tokens=3", "https://s.example/monkey=1", None]
+)
 def test_other_addresses_stay_as_they_are(address):
     assert mask_addresses(pa.array([address], pa.string())).to_pylist() == [address]
 

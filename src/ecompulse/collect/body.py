@@ -10,6 +10,7 @@ import brotli  # type: ignore[import-untyped]  # ships no types
 import zstandard
 
 from ecompulse.collect.answer import Refused, Request, problem
+from ecompulse.collect.elements import EVENTS_LIMIT, too_many, too_many_lines
 
 BODY_LIMIT: Final = 10_000_000
 """Bytes of a body, as sent and once decompressed: some 18,000 usual events; a longer request only delays its neighbours' commit."""
@@ -63,10 +64,14 @@ def json_body(request: Request, limit: int = BODY_LIMIT, accepted: frozenset[str
     """The body's JSON text and its media type. JSON is taken as text/plain and inside forms, too, as beacons can send nothing else."""
     kind = media_type(request)
     if kind in accepted:
-        return plain_body(request, limit), kind
-    if kind == FORM_TYPE:
-        return _out_of_form(plain_body(request, limit)), "application/json"
-    raise Refused(problem(415, f"Content-Type {kind[:80]!r} is not taken here; send application/json."))
+        body = plain_body(request, limit)
+    elif kind == FORM_TYPE:
+        kind, body = "application/json", _out_of_form(plain_body(request, limit))
+    else:
+        raise Refused(problem(415, f"Content-Type {kind[:80]!r} is not taken here; send application/json."))
+    if too_many_lines(body) if kind in LINE_TYPES else too_many(body):
+        raise Refused(problem(413, f"At most {EVENTS_LIMIT:,} events are taken in one request. Send smaller batches."))
+    return body, kind
 
 
 def _out_of_form(body: bytes) -> bytes:

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ecompulse.collect.answer import Answer, Rejected, Verdict, problem, unavailable
+from ecompulse.collect.elements import EVENTS_LIMIT
 from ecompulse.collect.recent import Recent
 from ecompulse.contract.check import Checked, check
 from ecompulse.contract.columns import DeadLetter, Violation
@@ -28,8 +29,8 @@ from ecompulse.observe.logs import logger
 WAITING_BYTES_LIMIT: Final = 64 * 1024 * 1024
 """Bytes of bodies that may wait for a commit: a third of a second's work at full speed; beyond it a sender is better told to come back."""
 WAITING_EVENTS_LIMIT: Final = 200_000
-GROUP_EVENTS_LIMIT: Final = 20_000
-"""Events of one append: about 40 ms of work, so that nobody waits long behind a flood."""
+GROUP_EVENTS_LIMIT: Final = EVENTS_LIMIT
+"""Events from which on an append takes no further request: about 40 ms of work, so that nobody waits long behind a flood."""
 FAILED_SECONDS: Final = 5.0
 """How long after a failed append the door calls itself not ready; then it is ready to be tried again."""
 SHOWN_ID_LIMIT: Final = 200

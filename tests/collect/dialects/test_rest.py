@@ -15,7 +15,10 @@ BODIES = {
     "product-view": ({"userId": "u", "productId": "P-9", "sessionId": "s-1", "price": 3.5, "currency": "EUR"}, "product_view"),
     "cart": ({"user_id": "u", "product_id": "P-9", "action": "add", "quantity": 2}, "add_to_cart"),
     "search": ({"userId": "u", "query": "red shoes", "resultsCount": 0}, "search"),
-    "purchase": ({"userId": "u", "orderId": "o", "currency": "EUR", "total": 30.5, "items": [{"productId": "P", "quantity": 1, "price": 30.5}]}, "purchase"),
+    "purchase": (
+        {"userId": "u", "orderId": "o", "currency": "EUR", "total": 30.5, "items": [{"productId": "P", "quantity": 1, "price": 30.5}]},
+        "purchase",
+    ),
 }
 
 
@@ -51,8 +54,14 @@ def test_unknown_names_are_kept_in_snake_case_and_nested_properties_are_joined(a
     assert json.loads(row["properties"]) == {"loyalty_tier": "gold", "ab_variant": "b"}
 
 
-ANY = st.recursive(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3), max_leaves=8)  # fmt: skip
-FIELDS = st.sampled_from(["userId", "user_id", "productId", "items", "properties", "metadata", "action", "price", "quantity", "eventId", "timestamp", "query"])
+ANY = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+FIELDS = st.sampled_from(
+    ["userId", "user_id", "productId", "items", "properties", "metadata", "action", "price", "quantity", "eventId", "timestamp", "query"]
+)
 
 
 @given(kind=st.sampled_from(list(BODIES)), found=st.dictionaries(FIELDS | st.text(max_size=8), ANY, max_size=8))
