@@ -3,7 +3,7 @@
 import { json } from "./api.js";
 import { code } from "./code.js";
 import { byId, el, write } from "./element.js";
-import { exactly, integer } from "./format.js";
+import { exactly, integer, moment } from "./format.js";
 import { frame } from "./frame.js";
 import { failed } from "./notice.js";
 import { rows } from "./rows.js";
@@ -63,7 +63,7 @@ function draw() {
     caption: "Dead letters, newest first",
     columns: [
       { name: "pick", label: "Send again", write: box },
-      { name: "time", label: "Received", write: (letter) => exactly(letter.received_at, current().zone) },
+      { name: "time", label: "Received", write: (letter) => moment(letter.received_at, current().zone) },
       { name: "reason", label: "Reason", main: true, write: (letter) => letter.reason },
       { name: "field", label: "Field", minor: true, write: (letter) => el("span", { class: "code", text: letter.field ?? "–" }) },
       { name: "dialect", label: "Dialect", minor: true, write: (letter) => letter.dialect },

@@ -40,7 +40,7 @@ function operation(path, method, one) {
 }
 
 function table(title, lines) {
-  return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": title },
+  return el("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": title },
     el("table", {}, el("caption", { class: "faint", text: title }), el("tbody", {}, lines.map(([name, type, words]) => el("tr", {}, el("th", { scope: "row" }, el("code", { text: name })), el("td", { class: "code faint", text: type }), el("td", { text: words }))))));
 }
 

@@ -8,7 +8,7 @@ export function listen(site, on) {
   let source = null, heard = Date.now(), failures = 0, timer = 0, ended = false;
 
   function open() {
-    if (ended) return;
+    if (ended || document.hidden) return;
     source = new EventSource(`/api/live${site ? `?site=${encodeURIComponent(site)}` : ""}`);
     for (const name of ["figures", "ledger", "events", "health"]) {
       source.addEventListener(name, (message) => {
@@ -31,13 +31,26 @@ export function listen(site, on) {
     open();
   }
 
+  // A browser opens six connections to a host: tabs that nobody looks at must not hold them.
+  function look() {
+    if (document.hidden) {
+      clearTimeout(timer);
+      source?.close();
+    } else {
+      heard = Date.now();
+      again();
+    }
+  }
+
   const watch = setInterval(() => {
+    if (document.hidden) return;
     const age = Date.now() - heard;
     on.state?.({ stale: age > STALE_AFTER_MS, seconds: Math.floor(age / 1000) });
     // A connection through a sleeping laptop or a proxy can be dead without an error: after three silent spans it is made anew.
     if (age > 3 * STALE_AFTER_MS && Math.floor(age / 1000) % 6 === 0) again();
   }, 1_000);
   addEventListener("online", again);
+  document.addEventListener("visibilitychange", look);
   open();
 
   return () => {
@@ -45,6 +58,7 @@ export function listen(site, on) {
     clearInterval(watch);
     clearTimeout(timer);
     removeEventListener("online", again);
+    document.removeEventListener("visibilitychange", look);
     source?.close();
   };
 }

@@ -14,14 +14,17 @@ const GRAIN_WORDS = { minute: "by minute", hour: "by hour", day: "by day", week:
 export function mainChart() {
   const drawing = chart(byId("main-plot"), { height: () => (innerWidth < 640 ? 220 : 300), table: byId("main-table") });
 
-  return function show({ rows, beforeRows, when, state, asOf }) {
+  return function show({ rows, beforeRows: told, when, state, asOf }) {
+    // A period before without any event is no line of zeros: nothing is known of it. The same holds for the time before the first event.
+    const beforeRows = told?.some((row) => row.events > 0) ? told : null;
+    const first = told && !beforeRows ? rows.find((row) => row.events > 0)?.at ?? Infinity : -Infinity;
     const figure = FIGURES[state.figure] ?? FIGURES.revenue;
     const currency = rows[0]?.currency ?? beforeRows?.[0]?.currency ?? null;
     const starts = buckets(when);
     const byTime = new Map(rows.map((row) => [row.at, row]));
     const byTimeBefore = new Map((beforeRows ?? []).map((row) => [row.at, row]));
     const startsBefore = buckets({ ...when, from: when.before.from, end: when.before.end });
-    const number = (row) => (row && row[figure.field] !== null && row[figure.field] !== undefined ? Number(row[figure.field]) : null);
+    const number = (row) => (row && row.at >= first && row[figure.field] !== null && row[figure.field] !== undefined ? Number(row[figure.field]) : null);
 
     const complete = [], growing = [], before = [], texts = [], textsBefore = [];
     const last = starts.findLastIndex((time) => byTime.has(time));
@@ -30,9 +33,9 @@ export function mainChart() {
       const value = number(byTime.get(time));
       complete.push(grows && index === last ? null : value);
       growing.push(grows && (index === last || index === last - 1) ? value : null);
-      texts.push(figure.write(byTime.get(time)?.[figure.field], currency));
+      texts.push(value === null ? NOTHING : figure.write(byTime.get(time)[figure.field], currency));
       const earlier = byTimeBefore.get(startsBefore[index]);
-      before.push(number(earlier));
+      before.push(earlier && earlier[figure.field] !== null ? Number(earlier[figure.field]) : null);
       textsBefore.push(figure.write(earlier?.[figure.field], currency));
     });
 

@@ -1,6 +1,7 @@
 // The small menu of each chart and table: its SQL, its rows as CSV, a link to it, and its table in place of the picture.
 
 import { address, download } from "./api.js";
+import { copyAndSay } from "./copy.js";
 import { el } from "./element.js";
 import { say } from "./speak.js";
 
@@ -29,8 +30,7 @@ export function menu(panel, what, { table } = {}) {
   item("Copy link", async () => {
     if (panel.id) history.replaceState(null, "", `#${panel.id}`);
     const link = panel.id ? `${location.origin}${location.pathname}${location.search}#${panel.id}` : location.href;
-    await navigator.clipboard.writeText(link);
-    say("Link copied.", { now: true, shown: true });
+    await copyAndSay(link);
   });
   if (table) item("Show as table", () => table.classList.toggle("unseen"));
 

@@ -66,7 +66,10 @@ const ask = (name, extra) => (state, when, signal) => question(name, state, when
 const panels = [
   panel(byId("main-trouble"), loadFigures, drawFigures),
   panel(bodies.funnel, ask("funnel"), (...shown) => drawFunnel(bodies.funnel, ...shown)),
-  panel(bodies.products, ask("top-products"), (...shown) => drawProducts(bodies.products, ...shown)),
+  panel(bodies.products, ask("top-products"), (answer, state) => {
+    drawProducts(bodies.products, answer, state);
+    if (state.filters.product) showChips(state); // now its name is known
+  }),
   panel(bodies.breakdown, loadBreakdown, (...shown) => drawBreakdown(bodies.breakdown, ...shown)),
   panel(bodies.searches, loadSearches, (...shown) => drawSearches(bodies.searches, ...shown)),
   panel(bodies.errors, loadErrors, (...shown) => drawErrors(bodies.errors, ...shown)),

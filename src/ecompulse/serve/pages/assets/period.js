@@ -78,6 +78,15 @@ export function shiftDays(time, count, zone) {
   return fromWall(wallClock(time, zone).getTime() + count * DAY, zone);
 }
 
+/** What the zone's clock shows, as a field for date and time holds it; empty for no time. */
+export function wallText(text, zone) {
+  const time = Date.parse(text);
+  return Number.isNaN(time) ? "" : wallClock(time, zone).toISOString().slice(0, 16);
+}
+
+/** The instant that a field for date and time means in a zone. */
+export const atWall = (text, zone) => new Date(fromWall(Date.parse(`${text}Z`), zone));
+
 const clocks = new Map();
 
 /** A date whose UTC fields are the wall clock of the zone. */

@@ -14,8 +14,14 @@ const COLUMNS = [
   { name: "revenue", label: "Revenue", number: true, bar: true, value: (row) => Number(row.revenue), write: (row) => money(row.revenue, row.currency) },
 ];
 
+const names = new Map();
+
+/** A product's name, once it has been seen in an answer; else its id. */
+export const productName = (id) => names.get(id) ?? id;
+
 /** Draws the answer of top-products into `body`. */
 export function drawProducts(body, answer, state) {
+  for (const row of answer.rows) if (row.product_name) names.set(row.product_id, row.product_name);
   rows(body, {
     caption: "Products: views, carts, orders and revenue",
     columns: COLUMNS,

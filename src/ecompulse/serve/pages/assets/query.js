@@ -4,7 +4,9 @@ import { ask, download, json } from "./api.js";
 import { chart } from "./chart.js";
 import { byId, el, write } from "./element.js";
 import { axis, clock, exactly, integer, span } from "./format.js";
+import { copyAndSay } from "./copy.js";
 import { frame } from "./frame.js";
+import { keep, recall } from "./keep.js";
 import { failed } from "./notice.js";
 import { rows } from "./rows.js";
 import { say } from "./speak.js";
@@ -34,7 +36,7 @@ async function start() {
   if (name || address.get("sql") || editor.value === FIRST) run();
 }
 
-const past = () => JSON.parse(localStorage.getItem(KEY) ?? "[]");
+const past = () => JSON.parse(recall(KEY) ?? "[]");
 
 async function run() {
   const sql = editor.value.trim();
@@ -46,7 +48,7 @@ async function run() {
     answer = await json("/api/query", { method: "POST", body: { sql, parameters: {} } });
     const seconds = (performance.now() - began) / 1000;
     write(said, `${integer(answer.rows.length)} ${answer.rows.length === 1 ? "row" : "rows"} in ${span(seconds)}${answer.truncated ? ", cut at the limit of rows" : ""}${answer.as_of ? `, complete to ${clock(answer.as_of, current().zone)}` : ""}`);
-    keep(sql);
+    remember(sql);
     sort = "";
     draw();
   } catch (error) {
@@ -60,8 +62,8 @@ async function run() {
   }
 }
 
-function keep(sql) {
-  localStorage.setItem(KEY, JSON.stringify([sql, ...past().filter((one) => one !== sql)].slice(0, KEPT)));
+function remember(sql) {
+  keep(KEY, JSON.stringify([sql, ...past().filter((one) => one !== sql)].slice(0, KEPT)));
   drawPast();
 }
 
@@ -169,8 +171,7 @@ byId("as-csv").addEventListener("click", async () => {
   }
 });
 byId("as-link").addEventListener("click", async () => {
-  await navigator.clipboard.writeText(`${location.origin}/query?sql=${encodeURIComponent(editor.value.trim())}`);
-  say("Link copied.", { now: true, shown: true });
+  await copyAndSay(`${location.origin}/query?sql=${encodeURIComponent(editor.value.trim())}`);
 });
 
 frame();

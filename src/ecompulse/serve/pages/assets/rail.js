@@ -2,6 +2,7 @@
 
 import { byId, el, write } from "./element.js";
 import { country, money, span } from "./format.js";
+import { keep, recall } from "./keep.js";
 
 const KEPT = 40; // as many as anybody scrolls through
 const KEY = "ecompulse-rail";
@@ -40,10 +41,10 @@ export function rail() {
   toggle.addEventListener("click", () => {
     const wanted = box.dataset.open !== "true";
     open(wanted);
-    localStorage.setItem(KEY, String(wanted));
+    keep(KEY, String(wanted));
   });
   byId("rail-close").addEventListener("click", () => (toggle.click(), toggle.focus()));
-  open(innerWidth >= 1200 && localStorage.getItem(KEY) !== "false");
+  open(innerWidth >= 1200 && recall(KEY) !== "false");
 
   const hold = (wanted) => {
     held = wanted;

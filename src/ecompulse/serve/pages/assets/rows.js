@@ -18,7 +18,7 @@ export function rows(box, { caption, columns, data, key, sort, onsort, onpick, p
   if (!table || table.dataset.shape !== shape) {
     table = el("table", { class: "rows", "data-shape": shape }, el("caption", { class: "unseen" }), el("thead"), el("tbody"));
     table.tHead.append(head(columns, () => table));
-    box.replaceChildren(el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption }, table));
+    box.replaceChildren(el("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": caption }, table));
   }
   write(table.caption, caption);
   table.onsort = onsort;

@@ -3,7 +3,7 @@
 import { byId, el, write } from "./element.js";
 import { clock, integer, span } from "./format.js";
 import { carry, change, current, onChange } from "./state.js";
-import { RANGES, period } from "./period.js";
+import { RANGES, atWall, period, wallText } from "./period.js";
 
 const BEHIND_AFTER_S = 5; // later than this, a reader who watches live should know
 
@@ -58,19 +58,15 @@ function customRange() {
   const from = byId("custom-from"), to = byId("custom-to");
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    const start = new Date(from.value), end = new Date(to.value);
+    const zone = current().zone, start = atWall(from.value, zone), end = atWall(to.value, zone);
     to.setCustomValidity(end > start ? "" : "The end must come after the start.");
     if (form.reportValidity()) change({ range: "custom", from: start.toISOString(), to: end.toISOString(), grain: null });
   });
   to.addEventListener("input", () => to.setCustomValidity(""));
-  const local = (text) => {
-    const time = new Date(text);
-    return Number.isNaN(time.getTime()) ? "" : new Date(time.getTime() - time.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
-  };
   const show = (state) => {
     if (document.activeElement === from || document.activeElement === to) return;
-    from.value = local(state.from);
-    to.value = local(state.to);
+    from.value = wallText(state.from, state.zone);
+    to.value = wallText(state.to, state.zone);
   };
   onChange(show);
   show(current());
@@ -114,18 +110,23 @@ function pills() {
   const fresh = byId("freshness"), book = byId("ledger");
   let seen = null;
 
+  const say = (long, brief = long) => {
+    write(fresh.querySelector(".long"), long);
+    write(fresh.querySelector(".brief"), brief);
+  };
+
   const paint = ({ stale = false, seconds = 0 } = {}) => {
     document.documentElement.classList.toggle("is-stale", stale);
     if (stale) {
       fresh.dataset.state = "stale";
-      write(fresh.lastElementChild, `last update ${span(seconds)} ago, trying again`);
+      say(`last update ${span(seconds)} ago, trying again`, `${span(seconds)} old, trying again`);
     } else if (seen?.as_of) {
       const behind = seen.lag_seconds > BEHIND_AFTER_S;
       fresh.dataset.state = behind ? "behind" : "good";
-      write(fresh.lastElementChild, `complete to ${clock(seen.as_of, current().zone)}, ${span(seen.lag_seconds)} behind`);
+      say(`complete to ${clock(seen.as_of, current().zone)}, ${span(seen.lag_seconds)} behind`, `${clock(seen.as_of, current().zone)}, ${span(seen.lag_seconds)} behind`);
     } else {
       fresh.dataset.state = "waiting";
-      write(fresh.lastElementChild, seen ? "no event yet" : "connecting");
+      say(seen ? "no event yet" : "connecting");
     }
   };
 
@@ -142,7 +143,7 @@ function pills() {
       if (flying) parts.push(`${integer(flying)} in flight`);
       const sum = `${integer(received)} received ${balanced === false ? "≠" : "="} ${parts.join(" + ")}`;
       write(book.querySelector(".long"), sum);
-      write(book.querySelector(".brief"), `${balanced === false ? "≠" : "="} ${integer(received)}`);
+      write(book.querySelector(".brief"), `${integer(received)} ${balanced === false ? "off balance" : "balanced"}`);
       book.setAttribute("aria-label", `Ledger: ${sum}`);
     },
   };

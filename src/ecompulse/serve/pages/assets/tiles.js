@@ -36,7 +36,8 @@ export function tiles() {
       for (const [name, figure] of Object.entries(FIGURES)) {
         const value = figure.now ? moment?.active_visitors_5m : now[name];
         put(name, value, now.currency, figure.now ? lately(moment) : words(fair[name], before, name, when));
-        const values = rows.map((row) => (row[figure.field] === null ? null : Number(row[figure.field])));
+        const first = before && !before.events ? rows.findIndex((row) => row.events > 0) : 0; // before the first event ever there is no figure
+        const values = rows.map((row, at) => (row[figure.field] === null || at < first || first < 0 ? null : Number(row[figure.field])));
         spark(parts[name].shape, values, { open });
         parts[name].button.setAttribute("aria-pressed", String(state.figure === name));
       }

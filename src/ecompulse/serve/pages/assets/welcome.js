@@ -1,5 +1,6 @@
 // The first sight of an empty shop: three ways to send the first event, each to be copied, until it arrives.
 
+import { copyAndSay } from "./copy.js";
 import { byId, el, write } from "./element.js";
 import { say } from "./speak.js";
 
@@ -27,9 +28,8 @@ function build(box, door) {
   for (const { label, words, code } of Object.values(snippets(door))) {
     const button = el("button", { type: "button", class: "quiet", "aria-label": `Copy the ${label} example` }, "Copy");
     button.addEventListener("click", async () => {
-      await navigator.clipboard.writeText(code);
+      await copyAndSay(code, `${label} example copied.`);
       write(button, "Copied");
-      say(`${label} example copied.`, { now: true });
       setTimeout(() => write(button, "Copy"), 2_000);
     });
     box.append(el("section", {}, el("header", {}, el("h2", { text: label }), button), el("p", { text: words }), el("pre", { tabindex: "0", "aria-label": `${label} example` }, el("code", { text: code }))));

@@ -1,0 +1,75 @@
+"""The pages beside the overview: inspector, dead letters, query, health and reference, each doing its work in a browser."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from playwright.sync_api import Page, expect
+from tests.serve.browser.shoppers import visit
+
+Open = Callable[..., Page]
+
+
+def test_the_inspector_shows_an_event_in_full_and_all_of_its_visitor(shop: Any, open_page: Open) -> None:
+    page = open_page(f"{shop.api}/events?event_type=purchase")
+    page.locator("#list tbody .pick").last.click()
+    expect(page.locator("#detail pre")).to_contain_text('"event_type": "purchase"')
+    page.get_by_role("link", name="All of this visitor").click()
+    expect(page.locator("#list tbody tr")).to_have_count(4)
+
+
+def test_the_inspector_follows_new_events(shop: Any, open_page: Open) -> None:
+    page = open_page(f"{shop.api}/events?q=Mug 9")
+    expect(page.locator("#list")).to_contain_text("No event matches")
+    shop.send(visit(2, product=9, minutes_ago=0))
+    expect(page.locator("#list tbody tr")).to_have_count(1)
+
+
+def test_a_dead_letter_is_seen_mended_and_sent_again(shop: Any, open_page: Open) -> None:
+    shop.send({"event_type": "product_view", "user_id": "mended", "properties": {"product_name": "Lost"}})
+    page = open_page(f"{shop.api}/dead-letters")
+    page.get_by_role("button", name=re.compile("show only these")).first.click()
+    expect(page).to_have_url(re.compile("field=properties.product_id"))
+    expect(page.locator("#detail pre")).to_contain_text("Lost")
+    page.locator("#list input[type=checkbox]").first.check()
+    page.get_by_label("Set").fill("properties.product_id")
+    page.get_by_label("to", exact=True).fill("P-77")
+    page.get_by_role("button", name="Send 1 again").click()
+    expect(page.locator("#result")).to_contain_text("1 sent again.")
+    expect(page.locator("#list")).not_to_contain_text("Lost")
+    page.goto(f"{shop.api}/events?visitor=mended")
+    expect(page.locator("#list tbody tr")).to_have_count(1)
+
+
+def test_sql_runs_is_kept_in_the_history_and_drawn_over_time(shop: Any, open_page: Open) -> None:
+    page = open_page(f"{shop.api}/query")
+    page.locator("#sql").fill("select date_trunc('minute', timestamp) as minute, count(*) as events from events group by 1 order by 1")
+    page.locator("#sql").press("Control+Enter")
+    expect(page.locator("#said")).to_contain_text("rows in")
+    expect(page.locator("#past li").first).to_contain_text("date_trunc")
+    page.get_by_role("button", name="Chart").click()
+    expect(page.locator("#result canvas")).to_be_visible()
+
+
+def test_wrong_sql_is_explained(shop: Any, open_page: Open) -> None:
+    page = open_page(f"{shop.api}/query")
+    page.locator("#sql").fill("selec 1")
+    page.get_by_role("button", name="Run").click()
+    expect(page.locator("#result .is-error")).to_contain_text("selec")
+
+
+def test_health_shows_the_rooms_with_figures_and_the_processes(shop: Any, open_page: Open) -> None:
+    page = open_page(f"{shop.api}/health")
+    expect(page.locator("#way li h3")).to_have_text(["collect", "log", "process", "store", "serve"])
+    expect(page.locator("#way .rate").first).not_to_have_text("–")
+    expect(page.locator("#roles")).to_contain_text("process")
+    expect(page.locator("#balance")).to_contain_text("Balances")
+
+
+def test_the_reference_lists_requests_and_tries_one(shop: Any, open_page: Open) -> None:
+    page = open_page(f"{shop.api}/docs")
+    page.get_by_role("link", name="GET /api/ledger").click()
+    page.get_by_role("button", name="Try GET /api/ledger").click()
+    expect(page.locator("#get-api-ledger pre")).to_contain_text('"received"')
