@@ -147,6 +147,25 @@ def test_a_flush_that_fails_loses_nothing_and_is_tried_again(tmp_path: Path, mon
         assert ask(opened, "select count(*) from events") == [(1,)]
 
 
+def test_a_row_that_the_database_refuses_becomes_a_dead_letter_and_the_rest_goes_in(tmp_path: Path) -> None:
+    appender = SqliteAppender(tmp_path / "log")
+    appender.append(batch(*(event(n, user=f"u-{n}") for n in range(40))), [])
+    with processing(tmp_path) as opened:
+        opened.store._connection.execute("create unique index one_user on events (user_id)")
+        drain(opened)
+        opened.engine.flush()
+        appender.append(batch(event(50, user="new"), event(51, user="u-7"), event(52, user="newer"), event(53, user="u-9")), [])
+        drain(opened)
+        opened.engine.flush()
+        assert ledger(opened) == {"stored": 42, "dead_letter": 2}
+        assert ask(opened, "select count(*) from events") == [(42,)]
+        assert ask(opened, "select sum(events)::int from minute_totals") == [(42,)]
+        letters = ask(opened, "select reason, body from dead_letters order by id")
+        assert all("refused" in reason for reason, _ in letters)
+        assert ["u-7" in letters[0][1], "u-9" in letters[1][1]] == [True, True]
+        assert opened.store.durable_positions() == {0: 44}
+
+
 class _Refusing:
     """A DuckDB connection whose cursors refuse to commit."""
 

@@ -8,7 +8,9 @@ from tests.conftest import RunningSystem
 
 
 def test_a_rebuild_under_load_changes_no_number(running_system: RunningSystem) -> None:
-    sent = running_system.command("simulate", "--seed", "3", "--events", "20000", "--rate", "max", "--malformed", "1%", "--to", running_system.door)
+    sent = running_system.command(
+        "simulate", "--seed", "3", "--events", "20000", "--rate", "max", "--malformed", "1%", "--to", running_system.door
+    )
     assert sent.returncode == 0, sent.stderr
     assert running_system.command("verify").returncode == 0
     figures = "select count(*), sum(revenue), count(distinct event_id) from events"

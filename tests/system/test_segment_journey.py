@@ -50,13 +50,17 @@ def send_journeys(client: Client) -> tuple[Counter[str], Decimal, Counter[str]]:
 
 def test_segments_client_and_the_questions_agree_to_the_cent(running_system: RunningSystem) -> None:
     failures: list[BaseException] = []
-    client = Client("a-write-key", host=running_system.door, on_error=lambda error, _: failures.append(error), max_retries=3, sync_mode=False)
+    client = Client(
+        "a-write-key", host=running_system.door, on_error=lambda error, _: failures.append(error), max_retries=3, sync_mode=False
+    )
     steps, revenue, sold = send_journeys(client)
     client.flush()
     client.join()
     assert not failures
     total = sum(steps.values())
-    wait_until(lambda: running_system.sql("select count(*) from events where dialect = 'segment'") == [[total]], what=f"{total} events stored")
+    wait_until(
+        lambda: running_system.sql("select count(*) from events where dialect = 'segment'") == [[total]], what=f"{total} events stored"
+    )
 
     day = {"from": DAY.isoformat(), "to": (DAY + timedelta(days=1)).isoformat()}
     answer = running_system.ask("revenue", **day)

@@ -17,6 +17,7 @@ import pyarrow as pa
 from msgspec import Struct
 
 from ecompulse.store import Addition, QueryError, QueryTimeout, StoreError
+from ecompulse.store.duckdb.refused import without_refused
 from ecompulse.store.duckdb.relations import IDENTITIES, MIGRATIONS, READINGS, SUMS
 from ecompulse.store.duckdb.tail import Tail, ledger_table, letters_table, replayed_table
 
@@ -26,6 +27,8 @@ CURSORS_MAX: Final = 16
 """Pictures open at once; one more waits. Each holds a connection of about 200 kB."""
 CHECKPOINT_BYTES: Final = 32 * 1024 * 1024
 """The write-ahead log is folded into the database at this size: it is what a start after a crash reads again (about 0.1 s)."""
+_REFUSALS: Final = (duckdb.DataError, duckdb.IntegrityError, duckdb.InvalidInputException)
+"""What the database says to rows for what they hold, in contrast to a full disk or too little memory."""
 _PARAMETER: Final = re.compile(r"\$([a-z_][a-z0-9_]*)", re.IGNORECASE)
 
 
@@ -158,14 +161,30 @@ class DuckDBStore:
     def flush(self, id_runs: Sequence[str], state: Mapping[str, bytes]) -> int:
         """Write the frozen tail in one transaction, with the names of the id runs and the states that belong to its positions.
 
-        Returns the rows written. The tail stays frozen, and visible, when it fails: call again.
+        Returns the rows written. The tail stays frozen, and visible, when it fails: call again. Rows that the database refuses for what
+        they hold do not stand in the way of the others: they are found by halving and become dead letters.
 
         Raises:
-            StoreError: the database refused it, or the disk is full.
+            StoreError: the database could not write, or the disk is full.
         """
-        frozen = self._frozen
-        if frozen is None:
+        if self._frozen is None:
             return 0
+        try:
+            rows = self._flush(self._frozen, id_runs, state)
+        except _REFUSALS as error:
+            frozen = without_refused(self._frozen, self._refuses, str(error).splitlines()[0])
+            with self._lock:
+                self._frozen = frozen
+            try:
+                rows = self._flush(frozen, id_runs, state)
+            except duckdb.Error as again:
+                raise StoreError(f"{self.path}: {frozen.rows} rows could not be written: {again}") from again
+        except duckdb.Error as error:
+            raise StoreError(f"{self.path}: {self._frozen.rows} rows could not be written: {error}") from error
+        self._checkpoint()
+        return rows
+
+    def _flush(self, frozen: Tail, id_runs: Sequence[str], state: Mapping[str, bytes]) -> int:
         writer = self._connection.cursor()
         try:
             writer.begin()
@@ -178,12 +197,22 @@ class DuckDBStore:
                 writer.commit()
                 self._frozen = None
                 self._durable.update(frozen.positions)
-        except duckdb.Error as error:
-            raise StoreError(f"{self.path}: {len(frozen.batches)} batches could not be written: {error}") from error
         finally:
             writer.close()  # rolls back what was not committed
-        self._checkpoint()
         return frozen.rows
+
+    def _refuses(self, rows: pa.Table) -> bool:
+        """Whether the database refuses these rows; nothing of them stays."""
+        writer = self._connection.cursor()
+        try:
+            writer.begin()
+            insert_rows(writer, rows)
+        except _REFUSALS:
+            return True
+        else:
+            return False
+        finally:
+            writer.close()
 
     def _checkpoint(self) -> None:
         wal = self.path.with_name(self.path.name + ".wal")
@@ -264,15 +293,7 @@ class DuckDBStore:
 
 def _insert(writer: duckdb.DuckDBPyConnection, frozen: Tail) -> None:
     if frozen.rows:
-        writer.register("flushing", frozen.table())
-        writer.execute("insert into events select * from flushing")
-        for table, rows in SUMS.items():
-            writer.execute(f"insert into {table} {rows.format(rows='flushing')}")
-        writer.execute(
-            f"insert into identities select * from ({IDENTITIES.format(rows='flushing')}) n where not exists (select 1 from identities i "
-            "where i.site = n.site and i.anonymous_id = n.anonymous_id and i.user_id = n.user_id and i.since <= n.since)"
-        )
-        writer.unregister("flushing")
+        insert_rows(writer, frozen.table())
     if frozen.dead_letters:
         writer.register("letters", letters_table(frozen.dead_letters))
         writer.execute("insert or ignore into dead_letters select * from letters")
@@ -286,6 +307,19 @@ def _insert(writer: duckdb.DuckDBPyConnection, frozen: Tail) -> None:
     writer.unregister("counts")
     for partition, offset in frozen.positions.items():
         writer.execute("insert or replace into positions values (?, ?)", [partition, offset])
+
+
+def insert_rows(writer: duckdb.DuckDBPyConnection, rows: pa.Table) -> None:
+    """Write rows and their sums, in the writer's transaction."""
+    writer.register("flushing", rows)
+    writer.execute("insert into events select * from flushing")
+    for table, sums in SUMS.items():
+        writer.execute(f"insert into {table} {sums.format(rows='flushing')}")
+    writer.execute(
+        f"insert into identities select * from ({IDENTITIES.format(rows='flushing')}) n where not exists (select 1 from identities i "
+        "where i.site = n.site and i.anonymous_id = n.anonymous_id and i.user_id = n.user_id and i.since <= n.since)"
+    )
+    writer.unregister("flushing")
 
 
 def _config(folder: Path, options: Options) -> dict[str, Any]:
