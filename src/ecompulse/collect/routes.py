@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from ecompulse.collect import pages
+from ecompulse.collect import pages, registry
 from ecompulse.collect.answer import Answer, Refused, Request, as_json, problem
 from ecompulse.collect.commit import Intake
 from ecompulse.collect.dialects import canonical, ga4, pixel, rest, segment, snowplow, topics
@@ -54,6 +54,10 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST", "/mp/collect", ga4.receive, "GA4 Measurement Protocol.", "Measurement", (204, *CLIENT[1:])),
     Route("GET", "/i", pixel.receive, "An image pixel: the event is in the address.", "", (200, 401, 403, 429, 503)),
     Route("GET", "/ecompulse.js", pages.tracker, "The web tracker.", "", (200, 404)),
+    Route("GET", "/subjects", registry.subjects, "Schema registry: the subjects."),
+    Route("GET", "/subjects/{subject}/versions", registry.versions, "Schema registry: the versions of a subject.", "", (200, 404)),
+    Route("GET", "/subjects/{subject}/versions/{version}", registry.version, "Schema registry: a version of a subject.", "", (200, 404)),
+    Route("GET", "/schemas/ids/{id}", registry.schema, "Schema registry: the schema of an id.", "", (200, 404)),
     Route("GET", "/healthz", pages.healthz, "Whether the process lives."),
     Route("GET", "/readyz", pages.readyz, "Whether events can be taken now.", "", (200, 503)),
     Route("GET", "/metrics", pages.metrics, "Metrics in Prometheus' text format."),
