@@ -1,0 +1,49 @@
+"""`make bench`: measures, and says how it compares. ONLY=single measures one subject; SECONDS=2 is a short run; PEERS=1 asks QuestDB too."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from bench import machine, report
+from bench.measures import MEASURES
+from bench.run_of import Setting
+from bench.system import Trouble
+
+
+def main() -> int:
+    """Run what was asked for; returns 1 when a measurement could not be taken. A figure that falls short is marked, and is no failure."""
+    only = [name for name in os.environ.get("ONLY", "").replace(",", " ").split() if name]
+    if unknown := sorted(set(only) - set(MEASURES)):
+        print(f"bench: there is no measure {unknown[0]!r}; there are {', '.join(MEASURES)}", file=sys.stderr)
+        return 2
+    chosen = {
+        name: measure for name, measure in MEASURES.items() if name in only or (not only and (name != "peers" or os.environ.get("PEERS")))
+    }
+    failed = False
+    with tempfile.TemporaryDirectory(prefix="ecompulse-bench-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        seconds = float(os.environ.get("SECONDS", "5"))
+        results = report.Results(machine.describe(folder), time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), seconds, [], {})
+        for subject, measure in chosen.items():
+            began = time.monotonic()
+            print(f"measuring {subject} …", file=sys.stderr, flush=True)
+            (folder / subject).mkdir()
+            try:
+                results.figures += measure(Setting(folder / subject, seconds))
+            except Trouble as trouble:
+                failed = True
+                results.troubles[subject] = str(trouble)
+                print(f"{subject}: {trouble}", file=sys.stderr)
+            print(f"  {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+    results.machine["load_average_after"] = [round(load, 2) for load in os.getloadavg()]
+    report.save(results)
+    report.show(results)
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

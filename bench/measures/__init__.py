@@ -1,0 +1,13 @@
+"""The measurements, one module a subject; each takes a `Setting` and gives figures."""
+
+from collections.abc import Callable
+from typing import Final
+
+from bench.figures import Figure
+from bench.measures import door
+from bench.run_of import Setting
+
+MEASURES: Final[dict[str, Callable[[Setting], list[Figure]]]] = {
+    "single": door.single,
+    "batched": door.batched,
+}

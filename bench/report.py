@@ -1,0 +1,72 @@
+"""Results as a table in the terminal and as JSON beside the suite."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from bench.figures import Figure, read_targets, shortfalls
+
+RESULTS: Final = Path(__file__).with_name("results") / "latest.json"
+
+
+class Results(msgspec.Struct):
+    """One run of the suite."""
+
+    machine: dict[str, Any]
+    at: str
+    seconds: float
+    figures: list[Figure]
+    troubles: dict[str, str]
+    """Measures that could not be taken, and why."""
+
+
+def save(results: Results, path: Path = RESULTS) -> None:
+    """Write a run; figures that this run did not measure are kept from the one before, if that was on this machine."""
+    if path.exists():
+        before = msgspec.json.decode(path.read_bytes(), type=Results)
+        have = {figure.name for figure in results.figures}
+        if before.machine.get("processor") == results.machine.get("processor"):
+            results = msgspec.structs.replace(results, figures=[*results.figures, *(f for f in before.figures if f.name not in have)])
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=2) + b"\n")
+
+
+def show(results: Results) -> None:
+    """Print a run."""
+    console, targets = Console(), read_targets()
+    table = Table(title=_machine(results.machine), title_justify="left", show_lines=False)
+    for heading, side in (
+        ("figure", "left"),
+        ("value", "right"),
+        ("ratio", "right"),
+        ("limit in the same run", "left"),
+        ("target", "left"),
+    ):
+        table.add_column(heading, justify=side, overflow="fold")  # type: ignore[arg-type]  # rich names its literals otherwise
+    for figure in results.figures:
+        lacks = shortfalls(figure, targets.get(figure.name))
+        limit = f"{number(figure.limit.value)} {figure.limit.name}" if figure.limit else ""
+        ratio = "" if figure.ratio is None else f"{figure.ratio:.2f}"
+        judged = "[red]short: " + "; ".join(lacks) + "[/red]" if lacks else "[green]reached[/green]" if figure.name in targets else ""
+        table.add_row(f"{figure.title} [dim]({figure.name})[/dim]", f"{number(figure.value)} {figure.unit}", ratio, limit, judged)
+    console.print(table)
+    for subject, trouble in results.troubles.items():
+        console.print(f"[red]{subject} was not measured:[/red] {trouble}")
+
+
+def number(value: float) -> str:
+    """A number as a person reads it: three digits that say something."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def _machine(machine: dict[str, Any]) -> str:
+    sync, load = machine["fsync_ms"], machine["load_average_before"]
+    return (
+        f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, {machine['system']}, Python {machine['python']}; "
+        f"fsync of 64 kB {sync['p50']} ms (p99 {sync['p99']}); load {load[0]} before, {machine['load_average_after'][0]} after"
+    )
