@@ -47,6 +47,16 @@ def test_an_array_keeps_the_places_of_its_events(ask):
     assert [(one["index"], one["field"]) for one in told["rejected"]] == [(1, "action"), (2, ""), (3, "properties.quantity")]
 
 
+def test_a_wrong_type_after_an_unmapped_event_is_told_at_its_own_place(ask):
+    cart = {"userId": "u", "productId": "P"}
+    told = json.loads(ask.post("/api/events/cart", [cart, {**cart, "action": "add", "quantity": "many"}, {**cart, "action": "add"}]).body)
+    assert [(one["index"], one["field"]) for one in told["rejected"]] == [(0, "action"), (1, "properties.quantity")]
+    assert {letter.field: json.loads(letter.body).get("quantity") for letter in ask.log.letters} == {
+        "action": None,
+        "properties.quantity": "many",
+    }
+
+
 def test_unknown_names_are_kept_in_snake_case_and_nested_properties_are_joined(ask):
     ask.post("/api/events/search", {"userId": "u", "properties": {"query": "hat", "abVariant": "b"}, "loyaltyTier": "gold"})
     (row,) = ask.log.rows

@@ -1,0 +1,90 @@
+"""Groups: many requests, one append, and to each its own verdict."""
+
+from __future__ import annotations
+
+import json
+import uuid
+
+import pytest
+
+from ecompulse.collect import commit
+from ecompulse.collect.answer import Verdict, verdict_answer
+from ecompulse.collect.commit import Intake, Ticket
+from ecompulse.contract.read import read_events
+
+
+def event(**changes):
+    return {"event_id": str(uuid.uuid4()), "event_type": "custom", "user_id": "u", "properties": {"name": "n"}, **changes}
+
+
+def ticket(*events, site="default", dialect="canonical", key=None, shape=verdict_answer):
+    body = json.dumps(events).encode()
+    return Ticket(Intake(read_events(body), shape, site, dialect, key, 1_795_244_400_000_000, len(body)))
+
+
+def told(one):
+    body = json.loads(one.answer.body)
+    return one.answer.status, body["accepted"], body["duplicates"], [(r["index"], r["field"]) for r in body["rejected"]]
+
+
+def test_each_request_of_a_group_has_its_own_verdict(ask):
+    repeated = event()
+    group = [
+        ticket(event(), event(properties={}), event()),
+        ticket(repeated),
+        ticket(event(user_id=7), event(source="pigeon")),
+        ticket(repeated, event(), event(properties={})),
+    ]
+    outcome = ask.committer.commit(group)
+    assert [told(one) for one in group] == [
+        (202, 2, 0, [(1, "properties.name")]),
+        (202, 1, 0, []),
+        (422, 0, 0, [(0, "user_id"), (1, "source")]),
+        (202, 1, 1, [(2, "properties.name")]),
+    ]
+    assert (ask.log.appends, len(ask.log.rows), len(ask.log.letters)) == (1, 5, 4)
+    assert outcome.counts == {("canonical", "accepted"): 4, ("canonical", "duplicate"): 1, ("canonical", "rejected"): 4}
+
+
+def test_requests_of_several_sites_dialects_and_keys_share_a_group(ask):
+    ask.committer.commit([ticket(event(), event()), ticket(event(), site="toys", dialect="segment", key="k1")])
+    assert [(row["site"], row["dialect"], row["sender_key"]) for row in ask.log.rows] == [
+        ("default", "canonical", None),
+        ("default", "canonical", None),
+        ("toys", "segment", "k1"),
+    ]
+
+
+def test_a_fault_of_ours_with_one_request_spares_its_neighbours(ask, monkeypatch):
+    check = commit.check
+
+    def faulty(events, *rest):
+        if any(one.user_id == "poison" for one in events):
+            raise RuntimeError("a bug")
+        return check(events, *rest)
+
+    monkeypatch.setattr(commit, "check", faulty)
+    group = [ticket(event()), ticket(event(user_id="poison")), ticket(event())]
+    ask.committer.commit(group)
+    assert [one.answer.status for one in group] == [202, 500, 202]
+    assert len(ask.log.rows) == 2
+
+
+def test_a_request_is_told_the_offset_of_its_first_event(ask):
+    seen: list[int] = []
+
+    def shape(verdict: Verdict):
+        seen.append(verdict.offset)
+        return verdict_answer(verdict)
+
+    ask.committer.commit(
+        [ticket(event(), event(properties={}), shape=shape), ticket(event(), event(), shape=shape), ticket(event(), shape=shape)]
+    )
+    assert seen == [0, 1, 3]
+
+
+@pytest.mark.parametrize("length", [200, 100_000])
+def test_a_wrong_id_is_told_back_but_never_at_length(ask, length):
+    one = ticket(event(event_id="x" * length), event())
+    ask.committer.commit([one])
+    assert json.loads(one.answer.body)["rejected"][0]["event_id"] == "x" * 200
