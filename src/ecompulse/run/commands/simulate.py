@@ -8,9 +8,9 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from ecompulse.run.child import die_with
-from ecompulse.run.flags import Supervisor
 
 Shown = Parameter(show_default=False, negative=())
+Supervisor = Annotated[int | None, Parameter(show=False)]  # as in run.flags, which loads the settings that this command does not need
 
 
 def simulate(
