@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
-
 from tests.conftest import RunningSystem, wait_until
 
 BATCH = 20
@@ -119,7 +118,7 @@ def each_is_there_once(system: RunningSystem, account: Account) -> None:
     assert seen.returncode == 0, seen.stdout + seen.stderr
 
 
-def kill_at(system: RunningSystem, role: str, calls: str, when: int, path: str = "", seconds: float = 20.0) -> bool:
+def kill_at(system: RunningSystem, role: str, calls: str, *, when: int, path: str = "", seconds: float = 20.0) -> bool:
     """Kill a role as it enters the `when`-th of some system calls, before the kernel does anything of it; false when it never came to it."""
     strace = shutil.which("strace")
     if strace is None:

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
-
 from tests.conftest import RunningSystem, wait_until
 from tests.crash.harness import each_is_there_once, kill_at, load, progress
 
@@ -67,7 +66,7 @@ def test_a_kill_at_each_named_point_loses_and_doubles_nothing(system: RunningSys
     with load(system, seed=1) as account:
         for point in (one for one in POINTS if one.role == role):
             progress(account)
-            if kill_at(system, role, point.calls, point.when, point.path):
+            if kill_at(system, role, point.calls, when=point.when, path=point.path):
                 passed.append(point.name)
             progress(account)
     each_is_there_once(system, account)

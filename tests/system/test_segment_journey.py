@@ -8,7 +8,6 @@ from decimal import Decimal
 
 import pytest
 from segment.analytics.client import Client
-
 from tests.conftest import RunningSystem, wait_until
 
 SHOPPERS = 500

@@ -230,7 +230,7 @@ class Processing:
                 return
 
     def _take_over(self, line: _Line) -> None:
-        """Stop the old engine, bring the new store to where the old one is, and exchange them: questions see the one or the other, whole."""
+        """Stop the old engine, bring the new store to where the old one is, exchange them: questions see the one or the other, whole."""
         old = self._line
         old.halt()
         try:

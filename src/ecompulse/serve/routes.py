@@ -13,6 +13,7 @@ from ecompulse.serve.analytics import answer_named, answer_real_time, answer_rec
 from ecompulse.serve.endpoint import Body, Endpoint
 from ecompulse.serve.formats import ARROW
 from ecompulse.serve.query import answer_query, answer_schema
+from ecompulse.serve.rebuilding import answer_rebuild, start_rebuild
 from ecompulse.serve.records import (
     PAGE,
     PAGE_MAX,
@@ -24,7 +25,6 @@ from ecompulse.serve.records import (
     download_letters,
     replay_letters,
 )
-from ecompulse.serve.rebuilding import answer_rebuild, start_rebuild
 from ecompulse.serve.standing import answer_alive, answer_health, answer_live, answer_metrics, answer_ready
 
 _TABLES: Final = ("application/json", "text/csv", ARROW)
@@ -265,7 +265,7 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
         answer=start_rebuild,
         tag="Operation",
         summary="Rebuild the store from the log",
-        description="With today's steps, into a new store, while everything goes on; when it has caught up it takes the place of the one in use.",
+        description="With today's steps, into a new store, while everything goes on; once caught up it takes the place of the one in use.",
         body=Body({"type": "object", "required": ["into"], "properties": {"into": {"type": "string"}}}, {"into": "2026-11"}),
         errors=(400, 409, 501),
     ),

@@ -12,10 +12,12 @@ from ecompulse.run.errors import NOT_SO, USED_WRONGLY, Refused
 from ecompulse.run.flags import NONE_GIVEN, Given, Json
 from ecompulse.run.tables import print_json, print_table
 
+SET = "FIELD=VALUE to correct before, such as properties.currency=EUR; a value that is JSON is taken as that."
 REPLAY_AT_ONCE = 500
 BODY_SHOWN = 60
 
-_LIST = """select id, received_at::varchar as received_at, reason, field, dialect, site, event_type, replayed_at::varchar as replayed_at, body
+_LIST = """
+select id, received_at::varchar as received_at, reason, field, dialect, site, event_type, replayed_at::varchar as replayed_at, body
 from dead_letters where {where} order by received_at desc, id limit {limit}"""
 _NAMES = ("id", "received_at", "reason", "field", "dialect", "site", "event_type", "replayed_at", "body")
 
@@ -33,7 +35,9 @@ def show_all(
     if json:
         print_json(found)
     else:
-        rows = [(r["id"], r["received_at"][:19], r["field"], r["reason"], r["replayed_at"] and "replayed", _short(r["body"])) for r in found]
+        rows = [
+            (r["id"], r["received_at"][:19], r["field"], r["reason"], r["replayed_at"] and "replayed", _short(r["body"])) for r in found
+        ]
         print_table(("id", "received", "field", "reason", "", "body"), rows, "There are no dead letters: every event received was taken.")
     return 0
 
@@ -53,7 +57,7 @@ def replay(
     *,
     reason: Annotated[str | None, Parameter(help="All that were not replayed yet and whose reason contains this.")] = None,
     field: Annotated[str | None, Parameter(help="All that were not replayed yet and were rejected for this field.")] = None,
-    set: Annotated[list[str] | None, Parameter(name="--set", negative=(), help="FIELD=VALUE to correct before, such as properties.currency=EUR; a value that is JSON is taken as that.")] = None,  # noqa: A002
+    changes: Annotated[list[str] | None, Parameter(name="--set", negative=(), help=SET)] = None,
     json: Json = False,
     settings: Given = NONE_GIVEN,
 ) -> int:
@@ -65,12 +69,12 @@ def replay(
 
     if not letters and reason is None and field is None:
         raise Refused("Which dead letters?", "Name ids, or choose with --reason or --field; `ecompulse dead-letters list` shows them.")
-    changes = dict(_change(text) for text in set or [])
+    corrections = dict(_change(text) for text in changes or [])
     ids = letters or [row["id"] for row in _find(settings, f"replayed_at is null and {_where(reason, field)}", 100_000)]
     address = flags.read(settings).settings.serve
     accepted, rejected = 0, []
     for start in range(0, len(ids), REPLAY_AT_ONCE):
-        answer = call(address, "POST", "/api/dead-letters/replay", {"ids": ids[start : start + REPLAY_AT_ONCE], "set": changes})
+        answer = call(address, "POST", "/api/dead-letters/replay", {"ids": ids[start : start + REPLAY_AT_ONCE], "set": corrections})
         accepted += answer["replayed"]
         rejected += answer["rejected"]
     if json:
