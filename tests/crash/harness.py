@@ -101,9 +101,8 @@ def each_is_there_once(system: RunningSystem, account: Account) -> None:
     found: dict[str, int] = {}
     after = "00000000-0000-0000-0000-000000000000"
     while True:
-        rows = system.sql(
-            f"select event_id::varchar, count(*) from events where event_id > '{after}'::uuid group by event_id order by event_id limit 10000"
-        )
+        page = f"from events where event_id > '{after}'::uuid group by event_id order by event_id limit 10000"
+        rows = system.sql(f"select event_id::varchar, count(*) {page}")
         if not rows:
             break
         found.update((str(name), int(count)) for name, count in rows)
@@ -119,7 +118,7 @@ def each_is_there_once(system: RunningSystem, account: Account) -> None:
 
 
 def kill_at(system: RunningSystem, role: str, calls: str, *, when: int, path: str = "", seconds: float = 20.0) -> bool:
-    """Kill a role as it enters the `when`-th of some system calls, before the kernel does anything of it; false when it never came to it."""
+    """Kill a role as it enters the `when`-th of some system calls, before the kernel does anything of it; false when it never came."""
     strace = shutil.which("strace")
     if strace is None:
         pytest.fail("these tests need strace: apt-get install strace")

@@ -82,8 +82,9 @@ def test_segments_client_and_the_questions_agree_to_the_cent(running_system: Run
 
 @pytest.mark.parametrize("dialect", ["segment"])
 def test_a_message_sent_twice_counts_once(running_system: RunningSystem, dialect: str) -> None:
-    message = {"type": "track", "event": "Order Completed", "userId": "u", "messageId": "ajs-next-1", "timestamp": DAY.isoformat(),
-               "properties": {"order_id": "once", "total": 5, "currency": "EUR", "products": [{"product_id": "P", "quantity": 1, "price": 5}]}}  # fmt: skip
+    order = {"order_id": "once", "total": 5, "currency": "EUR", "products": [{"product_id": "P", "quantity": 1, "price": 5}]}
+    message = {"type": "track", "event": "Order Completed", "userId": "u", "messageId": "ajs-next-1", "properties": order}
+    message["timestamp"] = DAY.isoformat()
     for _ in range(2):
         assert running_system.send({"batch": [message]}, "/v1/batch").json()["success"] is True
     wait_until(lambda: running_system.sql(f"select sum(count) from ledger where dialect = '{dialect}' and outcome = 'duplicate'") == [[1]])
