@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from ecompulse.collect.dialects import rest, segment
+from ecompulse.collect.dialects import cloudevents, ga4, rest, segment, snowplow
 from ecompulse.collect.dialects.document import Found, mapped
 from ecompulse.contract.read import Read, read_events
 
@@ -36,6 +36,12 @@ def _mapping(dialect: str, site: str) -> Callable[[Found], Found] | None:
         return lambda message: segment.to_event(message.get("type") or message.get("action"), message, {}, site)
     if dialect == rest.NAME:
         return lambda found: rest.to_event(_rest_kind(found), found)
+    if dialect == ga4.NAME:
+        return lambda found: ga4.to_event(found, {}, site)  # the client stood around its events, and is not kept with them
+    if dialect == snowplow.NAME:
+        return lambda found: snowplow.to_event(found, site)
+    if dialect == cloudevents.NAME:
+        return lambda found: cloudevents.to_event(found, site)
     return None
 
 
