@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -250,3 +251,32 @@ def test_no_event_falls_between_two_buckets(tmp_path: Path, zone: str, grain: st
     stocked.store.close()
     assert sum(row["orders"] for row in found) == 1_000
     assert sum(row["revenue"] for row in found) == Decimal(1_000)
+
+
+def test_the_sessions_of_a_range_are_those_of_the_relation(stocked: Stocked) -> None:
+    """The question merges parts near its range only; the relation merges all. Both must see the same sessions."""
+    random = Random(7)
+    for _ in range(6):
+        stocked.add(
+            event("page_view", DAY + timedelta(minutes=random.randrange(-600, 2_000)), user, session_id=session)
+            for user in ("a", "b", "c") for session in (f"s-{user}-{random.randrange(9)}", None) for _ in range(8)
+        )  # fmt: skip
+        stocked.flush()
+    asked = rows(stocked, "sessions", grain="hour")
+    query = """
+        select date_trunc('hour', started_at) as time, count(*) as sessions, count(distinct visitor) as visitors, avg(page_views) as depth
+        from sessions where started_at >= $from and started_at < $to group by 1 order by 1"""
+    values = {"from": DAY, "to": DAY + timedelta(days=1)}
+    expected = answer(stocked, query, values).table.to_pylist()
+    seen = [row for row in asked if row["sessions"]]
+    assert len(expected) > 10
+    assert [(row["time"], row["sessions"], row["visitors"]) for row in seen] == [
+        (row["time"], row["sessions"], row["visitors"]) for row in expected
+    ]
+    assert [row["pages_per_session"] for row in seen] == pytest.approx([float(row["depth"]) for row in expected])
+
+
+def test_breakdowns_add_up_to_the_revenue_of_the_same_range(day: Stocked) -> None:
+    orders = sum(row["orders"] for row in rows(day, "revenue", grain="day"))
+    for name in ("sources", "platforms", "countries"):
+        assert sum(row["orders"] for row in rows(day, name)) == orders, name

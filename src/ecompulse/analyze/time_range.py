@@ -105,8 +105,7 @@ def _floor(moment: datetime, grain: str, zone: ZoneInfo) -> datetime:
 def _next(edge: datetime, grain: str, zone: ZoneInfo) -> datetime:
     if grain in ("minute", "hour"):
         return edge + timedelta(**{f"{grain}s": 1})
-    # where the clock jumps over midnight the edge already is 01:00, and where it goes back over it an hour later is the same day
-    day = (edge + timedelta(hours=1)).astimezone(zone).date()
+    day = edge.astimezone(zone).date()  # where the clock jumps over midnight the edge is 01:00 of that day
     if grain == "month":
         return _midnight((day.replace(day=1) + timedelta(days=32)).replace(day=1), zone)
     return _midnight(day + timedelta(days=7 if grain == "week" else 1), zone)

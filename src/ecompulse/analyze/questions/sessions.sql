@@ -7,17 +7,11 @@
 -- column bounce_rate rate: Share of the sessions with at most one page and no order; null without sessions.
 -- column pages_per_session number: Mean page views; null without sessions.
 with
--- include buckets, came, matching
-, began as (
-    select s.*
-    from sessions s
-    where s.started_at >= $from and s.started_at < $to
-      and ($site is null or s.site = $site)
-      and (not $by_events or (s.site, s.session_id) in (select site, session_id from matching))
-      and ($source is null or s.source = $source)
-      and ($platform is null or s.platform = $platform)
-      and ($country is null or s.country = $country)
-      and ($traffic = 'mixed' or ($traffic = 'synthetic') = (s.source is not distinct from 'synthetic'))
+-- include buckets, came, matching, began
+, chosen as (
+    select *
+    from began
+    where not $by_events or (site, session_id) in (select site, session_id from matching)
 )
 select
     b.time,
@@ -27,7 +21,7 @@ select
     (count(s.visitor) filter (where s.page_views <= 1 and s.orders = 0))::double / nullif(count(s.visitor), 0) as bounce_rate,
     avg(s.page_views)::double as pages_per_session
 from buckets b
-left join began s on s.started_at >= b.time and s.started_at < b.until
+left join chosen s on s.started_at >= b.time and s.started_at < b.until
 group by b.time
 order by b.time
 limit $limit
