@@ -12,7 +12,7 @@ import fastavro
 import jsonschema
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ecompulse.contract.arrow import arrow_ipc, arrow_json
@@ -51,7 +51,6 @@ def test_the_json_schema_is_one() -> None:
 
 
 @pytest.mark.parametrize("event_type", EVENT_TYPES)
-@settings(max_examples=25)
 @given(data=st.data())
 def test_the_json_schema_takes_what_the_contract_takes(event_type: str, data: st.DataObject) -> None:
     event = data.draw(events(event_type))
@@ -102,7 +101,6 @@ def test_every_field_is_described_and_shown() -> None:
     assert all(COLUMN_NOTES[name] for name in STORED.names)
 
 
-@settings(max_examples=30)
 @given(sent=st.lists(events(), min_size=1, max_size=4))
 def test_avro_keeps_every_column(sent: list[Event]) -> None:
     batch = check(read_events(body_of(*sent)).events, RECEIVED_US).batch

@@ -54,10 +54,11 @@ def test_wrong_lines_are_named_in_the_purchase_they_are_of() -> None:
         purchase(10, MUG, ("cup", 1, "-1")),
         purchase(10, MUG),
         purchase(10, MUG, ("cup", 1_000_001, "0")),
+        purchase(10, ("cup", 0, "0"), MUG),
     )
-    wrong = ("items.1.product_id", "items", "items.1.price", "items.1.quantity")
-    second, third, sixth, eighth = (f"properties.{name}" for name in wrong)
-    assert fields(*sent) == [None, None, second, third, None, sixth, None, eighth]
+    wrong = ("items.1.product_id", "items", "items.1.price", "items.1.quantity", "items.0.quantity")
+    second, third, sixth, eighth, ninth = (f"properties.{name}" for name in wrong)
+    assert fields(*sent) == [None, None, second, third, None, sixth, None, eighth, ninth]
 
 
 def test_it_has_at_most_as_many_lines_as_the_limit() -> None:

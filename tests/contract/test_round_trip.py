@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ecompulse.contract.check import Checked, check
@@ -56,7 +56,6 @@ def table() -> Any:
 
 
 @pytest.mark.parametrize("event_type", EVENT_TYPES)
-@settings(max_examples=40)
 @given(data=st.data())
 def test_every_event_comes_back_as_it_was_sent(event_type: str, data: st.DataObject) -> None:
     event = data.draw(events(event_type))
@@ -65,7 +64,6 @@ def test_every_event_comes_back_as_it_was_sent(event_type: str, data: st.DataObj
     assert comparable(sent_only(back, batch.column("filled")[0].as_py())) == comparable(event)
 
 
-@settings(max_examples=60)
 @given(sent=st.lists(events(), min_size=1, max_size=5))
 def test_events_come_back_from_duckdb_as_they_were_sent(table: duckdb.DuckDBPyConnection, sent: list[Event]) -> None:
     batch = taken(body_of(*sent)).batch
@@ -78,7 +76,6 @@ def test_events_come_back_from_duckdb_as_they_were_sent(table: duckdb.DuckDBPyCo
     assert [comparable(sent_only(event, bits)) for event, bits in zip(back, filled, strict=True)] == [comparable(event) for event in sent]
 
 
-@settings(max_examples=60)
 @given(sent=st.lists(events(), min_size=1, max_size=4))
 def test_what_is_written_can_be_sent_again_and_gives_the_same_columns(sent: list[Event]) -> None:
     batch = taken(body_of(*sent)).batch

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ecompulse.contract.check import check
@@ -43,7 +43,6 @@ def field_of(verdict: Verdict) -> str | None:
 
 
 @pytest.mark.parametrize("event_type", EVENT_TYPES)
-@settings(max_examples=60)
 @given(data=st.data())
 def test_a_spoilt_field_is_the_one_that_is_named(event_type: str, data: st.DataObject) -> None:
     event = data.draw(events(event_type))
@@ -75,7 +74,6 @@ def groups(draw: st.DrawFn) -> list[Event]:
     return made
 
 
-@settings(max_examples=80)
 @given(sent=groups())
 def test_a_batch_gets_the_verdicts_that_its_events_get_alone(sent: list[Event]) -> None:
     alone = [verdicts(read_events(body_of(event)))[0] for event in sent]
@@ -85,7 +83,6 @@ def test_a_batch_gets_the_verdicts_that_its_events_get_alone(sent: list[Event]) 
     assert verdicts(from_dicts(copy.deepcopy(sent))) == alone
 
 
-@settings(max_examples=200)
 @given(body=st.binary(max_size=60) | st.text(max_size=60).map(lambda text: text.encode("utf-8", "surrogatepass")))
 def test_reading_any_bytes_gives_events_or_says_that_it_cannot(body: bytes) -> None:
     for read in (read_events, read_lines):
@@ -95,7 +92,6 @@ def test_reading_any_bytes_gives_events_or_says_that_it_cannot(body: bytes) -> N
             assert str(unreadable)  # noqa: PT017  # either way is right
 
 
-@settings(max_examples=150)
 @given(data=st.data(), sent=st.lists(events(), min_size=1, max_size=2))
 def test_a_body_with_a_changed_byte_gives_events_or_says_that_it_cannot(data: st.DataObject, sent: list[Event]) -> None:
     body = bytearray(body_of(*sent))
@@ -120,7 +116,6 @@ json_values: Any = st.recursive(
 )
 
 
-@settings(max_examples=200)
 @given(value=json_values)
 def test_any_json_gives_verdicts_or_is_unreadable(value: Any) -> None:
     body = json.dumps(value).encode()
