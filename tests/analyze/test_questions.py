@@ -280,3 +280,9 @@ def test_breakdowns_add_up_to_the_revenue_of_the_same_range(day: Stocked) -> Non
     orders = sum(row["orders"] for row in rows(day, "revenue", grain="day"))
     for name in ("sources", "platforms", "countries"):
         assert sum(row["orders"] for row in rows(day, name)) == orders, name
+
+
+def test_a_screen_of_an_app_is_a_page_in_the_list_and_in_the_filter(stocked: Stocked) -> None:
+    stocked.add([event("page_view", at(0), "app", screen_name="Home"), event("page_view", at(0), "web", page_path="/")])
+    assert {row["page_path"] for row in rows(stocked, "pages")} == {"Home", "/"}
+    assert [row["page_path"] for row in rows(stocked, "pages", page="Home")] == ["Home"]

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from http.client import HTTPResponse
 from typing import Any
 
+import pytest
 from tests.analyze.stocked import event
 from tests.serve.conftest import Served
 
@@ -121,6 +122,19 @@ def test_more_streams_than_are_kept_are_refused(served: Served) -> None:
     assert live.streams <= LISTENERS_MAX
     for connection in open_streams:
         connection.close()
+
+
+def test_a_computation_that_fails_is_made_again(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    ask, failures = served.stocked.snapshot, iter([True, False])
+
+    def failing(timeout_seconds: float) -> Any:
+        if next(failures, False):
+            raise RuntimeError("the disk is gone")
+        return ask(timeout_seconds)
+
+    monkeypatch.setattr(served.stocked, "snapshot", failing)
+    with listening(served) as stream:
+        assert until(stream, "figures")["orders"] == 0
 
 
 def test_a_slow_reader_misses_the_oldest_and_holds_nothing_up() -> None:

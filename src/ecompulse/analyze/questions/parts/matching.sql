@@ -22,5 +22,5 @@ matching as (
           select event_id from order_items where product_id = $product and timestamp >= $from and timestamp < $to))
       and (not $by_origin or (e.site, e.session_id) in (select site, session_id from chosen_sessions))
       and ($page is null or (e.site, e.session_id) in (
-          select site, session_id from events where page_path = $page and timestamp >= $from and timestamp < $to))
+          select site, session_id from events where coalesce(page_path, screen_name) = $page and timestamp >= $from and timestamp < $to))
 )
