@@ -169,7 +169,7 @@ class Live:
                     self._repeat()
             except (QueryError, Problem) as error:
                 logger.warning("live figures could not be computed", reason=str(error))
-            except Exception:  # noqa: BLE001 — one failed computation must not leave every reader with a silent stream
+            except Exception:  # one failed computation must not leave every reader with a silent stream
                 logger.exception("live figures could not be computed")
             await asyncio.sleep(TICK_SECONDS)
 
