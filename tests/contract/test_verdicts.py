@@ -124,3 +124,9 @@ def test_any_json_gives_verdicts_or_is_unreadable(value: Any) -> None:
             verdicts(read(body))
         except Unreadable as unreadable:
             assert str(unreadable)  # noqa: PT017
+
+
+def test_two_wrong_ids_that_are_two_right_ones_when_joined_are_wrong() -> None:
+    joined = "0198c1f2-7a3b-7c4d-8e5f-60718293a4b5" * 2
+    sent = [{"event_type": "search", "user_id": "u", "event_id": one, "properties": {"query": "x"}} for one in (joined[:35], joined[35:])]
+    assert [field_of(verdict) for verdict in verdicts(read_events(body_of(*sent)))] == ["event_id", "event_id"]

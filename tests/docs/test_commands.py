@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from ecompulse.collect.body import BODY_LIMIT
+from ecompulse.contract.event import ITEMS_LIMIT, LONG_TEXT_LIMIT, NESTING_LIMIT, REST_LIMIT, STACK_LIMIT, TEXT_LIMIT
 from tests.conftest import RunningSystem
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "shop-developer.md"
@@ -68,6 +70,18 @@ def same(said: str, promised: str) -> bool:
         return bool(json.loads(said) == json.loads(promised))
     except json.JSONDecodeError:
         return said.split() == promised.split()
+
+
+def test_the_limits_of_the_page_are_those_that_are_checked() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    told = [f"| {limit:,} characters |" for limit in (TEXT_LIMIT, LONG_TEXT_LIMIT, STACK_LIMIT)]
+    told += [
+        f"| body | {BODY_LIMIT // 1_000_000} MB",
+        f"| lines of a purchase | {ITEMS_LIMIT} |",
+        f"| {REST_LIMIT:,} bytes",
+        f"{NESTING_LIMIT} levels",
+    ]
+    assert [limit for limit in told if limit not in page] == []
 
 
 def test_the_page_names_no_address_but_its_own() -> None:
