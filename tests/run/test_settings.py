@@ -62,6 +62,8 @@ def test_all_defaults_can_be_read(tmp_path: Path) -> None:
         ({"ECOMPULSE_STORE": "oracle://x"}, "", ["ECOMPULSE_STORE", "oracle:", "duckdb:", "postgresql:"]),
         ({"ECOMPULSE_LOG": "pulsar://x"}, "", ["ECOMPULSE_LOG", "pulsar:", "sqlite:", "kafka:"]),
         ({"ECOMPULSE_SINKS": "csv:///d,mongodb://x"}, "", ["ECOMPULSE_SINKS"]),
+        ({"ECOMPULSE_LOG": "sqlite:/elsewhere"}, "", ["ECOMPULSE_LOG", "/elsewhere", "ECOMPULSE_DATA"]),
+        ({"ECOMPULSE_STORE": "duckdb:other.db"}, "", ["ECOMPULSE_STORE", "other.db", "ECOMPULSE_DATA"]),
         ({"ECOMPULSE_COLLECT": "127.0.0.1:9", "ECOMPULSE_SERVE": "127.0.0.1:9"}, "", ["ECOMPULSE_COLLECT", "ECOMPULSE_SERVE", "9"]),
     ],
 )

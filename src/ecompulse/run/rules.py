@@ -6,6 +6,8 @@ from ecompulse.run.errors import Refused
 from ecompulse.run.schemes import LOGS, SINKS, STORES, must_be_usable
 from ecompulse.run.settings import Settings
 
+EMBEDDED = ("sqlite", "duckdb")
+
 
 def log_must_be_of_a_known_scheme(settings: Settings) -> None:
     must_be_usable(settings.log, LOGS, "ECOMPULSE_LOG")
@@ -18,6 +20,16 @@ def store_must_be_of_a_known_scheme(settings: Settings) -> None:
 def sinks_must_be_of_known_schemes(settings: Settings) -> None:
     for sink in settings.sinks:
         must_be_usable(sink, SINKS, "ECOMPULSE_SINKS")
+
+
+def embedded_places_must_be_the_data_folder(settings: Settings) -> None:
+    for variable, url in (("ECOMPULSE_LOG", settings.log), ("ECOMPULSE_STORE", settings.store)):
+        scheme, _, place = url.partition(":")
+        if scheme in EMBEDDED and place:
+            raise Refused(
+                f"{variable} names a place of its own, {url}, but {scheme}: is always in the data folder.",
+                f"Write {variable}={scheme}: and choose the folder with ECOMPULSE_DATA.",
+            )
 
 
 def collector_and_dashboard_must_not_share_a_port(settings: Settings) -> None:
@@ -37,6 +49,7 @@ RULES = (
     log_must_be_of_a_known_scheme,
     store_must_be_of_a_known_scheme,
     sinks_must_be_of_known_schemes,
+    embedded_places_must_be_the_data_folder,
     collector_and_dashboard_must_not_share_a_port,
     data_must_not_be_a_file,
 )
