@@ -10,9 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.conftest import RunningSystem
+
 from ecompulse.collect.body import BODY_LIMIT
 from ecompulse.contract.event import ITEMS_LIMIT, LONG_TEXT_LIMIT, NESTING_LIMIT, REST_LIMIT, STACK_LIMIT, TEXT_LIMIT
-from tests.conftest import RunningSystem
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "shop-developer.md"
 COLLECT, SERVE = "http://127.0.0.1:8080", "http://127.0.0.1:8081"
