@@ -17,7 +17,7 @@ from ecompulse.log.sqlite import SqliteReader
 
 CONNECTIONS = 256
 BATCH = 100
-BATCH_CONNECTIONS = 16
+BATCH_CONNECTIONS = 64
 
 
 def single(setting: Setting) -> list[Figure]:

@@ -1,0 +1,71 @@
+"""How much goes the whole way: from HTTP to a row that can be queried, with the load on the same machine."""
+
+from __future__ import annotations
+
+import time
+
+from bench.figures import Figure
+from bench.load import Load, Outcome
+from bench.run_of import Setting, generate
+from bench.system import System, Trouble, cpu_seconds, running, wait_for
+
+BATCH = 100
+CONNECTIONS = 64
+CATCH_UP_SECONDS = 60.0
+
+
+def end_to_end(setting: Setting) -> list[Figure]:
+    """Batches of 100 with one collector and with two; the clock stops when the last event can be queried."""
+    return [_with(setting, collectors) for collectors in (1, 2)]
+
+
+def _with(setting: Setting, collectors: int) -> Figure:
+    with running(setting.folder / f"collectors-{collectors}", collectors=collectors) as system:
+        generate(Load([system.collect], CONNECTIONS, min(1.0, setting.seconds), BATCH, seed=99))
+        drained(system)
+        before, rows_before = used(system), stored(system)
+        began = time.perf_counter()
+        sent = generate(Load([system.collect], CONNECTIONS, setting.seconds, BATCH, seed=collectors))
+        started = time.perf_counter() - sent.seconds
+        behind = sent.events - (stored(system) - rows_before)
+        drained(system)
+        seconds = time.perf_counter() - started
+        cores = {role: round((now - before.get(role, 0.0)) / (time.perf_counter() - began), 2) for role, now in used(system).items()}
+        rows = stored(system) - rows_before
+    must_all_be_there(sent, rows)
+    title = f"HTTP to a row that can be queried, batches of {BATCH}, {collectors} collector{'s' if collectors > 1 else ''}, load on the same cores"
+    detail = {
+        "acknowledged_per_second": round(sent.events / sent.seconds),
+        "behind_when_the_load_ended": behind,
+        "seconds": round(seconds, 2),
+        "events": rows,
+        "cores": cores,
+        "generator_cores": round(sent.cpu_seconds / sent.seconds, 2),
+        "latency_ms": sent.latency_ms,
+    }
+    return Figure(f"end-to-end-{collectors}", title, rows / seconds, "events/s", None, detail)
+
+
+def stored(system: System) -> int:
+    """Events that the store has."""
+    return int(system.query("select count(*) from events")[0][0])
+
+
+def drained(system: System) -> None:
+    """Wait until everything received is accounted for."""
+    wait_for(lambda: system.ledger()["in_flight"] == 0, CATCH_UP_SECONDS, "nothing in flight", 0.02)
+
+
+def used(system: System) -> dict[str, float]:
+    """Processor seconds by role so far."""
+    return {role: cpu_seconds(pid) for role, pid in system.processes().items()}
+
+
+def must_all_be_there(sent: Outcome, rows: int) -> None:
+    """Every acknowledged event is a row.
+
+    Raises:
+        Trouble: it is not, or a request failed.
+    """
+    if sent.failed or rows != sent.events:
+        raise Trouble(f"{sent.events:,} events were acknowledged, {sent.failed} requests failed, {rows:,} rows came of it")
