@@ -28,6 +28,7 @@ def visit(steps: int, *, platform: str = "web", source: str = "google", product:
     ]
     return [
         {
+            "event_id": str(uuid.uuid4()),
             "event_type": kind,
             "timestamp": (start + timedelta(seconds=second)).isoformat(),
             "user_id": f"visitor-{number}",
@@ -44,10 +45,24 @@ def crowd() -> list[dict[str, Any]]:
     """Twelve visitors: six stop at the page, three at the product, one at the cart, two buy (10 and 20 EUR, the second on ios)."""
     visits: list[list[dict[str, Any]]] = [visit(1) for _ in range(6)] + [visit(2, source="newsletter") for _ in range(3)] + [visit(3)]
     visits += [visit(4), visit(4, platform="ios", product=2, source="newsletter")]
-    trouble: dict[str, Any] = {"user_id": "visitor-0", "source": "web", "timestamp": (datetime.now(UTC) - timedelta(minutes=4)).isoformat()}
+    trouble: dict[str, Any] = {
+        "user_id": visits[0][0]["user_id"],
+        "source": "web",
+        "timestamp": (datetime.now(UTC) - timedelta(minutes=4)).isoformat(),
+    }
     return [
         *itertools.chain.from_iterable(visits),
-        {**trouble, "event_type": "search", "properties": {"query": "green mug", "results_count": 0}},
-        {**trouble, "event_type": "error", "properties": {"message": "card declined", "error_type": "Payment"}},
-        {**trouble, "event_type": "api_call", "properties": {"endpoint": "/cart", "status_code": 200, "duration_ms": 42}},
+        {**trouble, "event_id": str(uuid.uuid4()), "event_type": "search", "properties": {"query": "green mug", "results_count": 0}},
+        {
+            **trouble,
+            "event_id": str(uuid.uuid4()),
+            "event_type": "error",
+            "properties": {"message": "card declined", "error_type": "Payment"},
+        },
+        {
+            **trouble,
+            "event_id": str(uuid.uuid4()),
+            "event_type": "api_call",
+            "properties": {"endpoint": "/cart", "status_code": 200, "duration_ms": 42},
+        },
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -125,6 +126,20 @@ def test_the_live_rail_holds_still_under_the_pointer(shop: Any, open_page: Open)
     assert page.locator("#rail-list li").count() == count
     page.mouse.move(10, 10)
     expect(page.locator("#rail-list li")).to_have_count(count + 2)
+
+
+def test_a_system_that_is_behind_says_so_with_the_reason(shop: Any, open_page: Open) -> None:
+    page = open_page(shop.api)
+    value(page, "orders").not_to_have_text("–")
+    figures = {"as_of": "2026-01-31T12:00:00Z", "lag_seconds": 12.0, "active_visitors_5m": 1, "active_visitors_30m": 2}
+    ledger = {"received": 1300, "stored": 100, "duplicates": 0, "dead_letters": 0, "in_flight": 1200, "balanced": True}
+    told = "".join(f"event: {name}\ndata: {json.dumps(what)}\n\n" for name, what in (("ledger", ledger), ("figures", figures)))
+    page.route("**/api/live*", lambda route: route.fulfill(content_type="text/event-stream", body=told))
+    page.reload()
+    expect(page.locator("#freshness")).to_have_attribute("data-state", "behind")
+    expect(page.locator(".why")).to_have_text(
+        "The figures are 12 s behind. 1,200 events have arrived and wait to be stored; they count in a moment."
+    )
 
 
 def test_an_empty_shop_shows_how_to_send_and_comes_alive_at_the_first_event(running_system: Any, open_page: Open) -> None:

@@ -18,6 +18,10 @@ export function frame(on = {}) {
       showSites(Object.keys(figures.sites ?? {}));
       on.ledger?.(figures);
     },
+    health(health) {
+      pills.health(health);
+      on.health?.(health);
+    },
     state(state) {
       pills.state(state);
       on.state?.(state);

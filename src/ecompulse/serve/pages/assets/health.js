@@ -16,10 +16,13 @@ const WORDS = {
   serve: "answers questions and shows this page",
 };
 const BEHIND_AFTER_S = 5;
+const WRITE = { rate: (value) => decimal(value, value < 100 ? 1 : 0), lag: span, queue: integer };
 
 const COUNTED = { collect: "received", log: "received", process: "accounted", store: "stored", serve: null };
 const WINDOW_MS = 10_000;
 const counts = []; // the ledger of the last seconds: what went through a room is the difference of two counts
+
+let lag = null; // how old the figures are that this page is shown
 
 function count(figures) {
   counts.push({ at: performance.now(), ...figures, accounted: figures.stored + figures.duplicates + figures.dead_letters });
@@ -39,11 +42,19 @@ function drawRooms(reported) {
   rooms.forEach((figures, index) => {
     const item = way.children[index];
     figures.events_per_second ??= rate(figures.name);
+    if (figures.name === "serve") figures.lag_seconds ??= lag;
     const late = Number(figures.lag_seconds ?? 0) > BEHIND_AFTER_S;
     item.dataset.state = late ? "behind" : "good";
-    write(item.querySelector(".rate"), figures.events_per_second === null || figures.events_per_second === undefined ? "–" : decimal(figures.events_per_second, figures.events_per_second < 100 ? 1 : 0));
-    write(item.querySelector(".lag"), span(figures.lag_seconds));
-    write(item.querySelector(".queue"), integer(figures.queue));
+    const shown = {
+      rate: figures.events_per_second ?? null,
+      lag: figures.lag_seconds ?? null,
+      queue: figures.queue ?? null,
+    };
+    for (const [kind, value] of Object.entries(shown)) {
+      const place = item.querySelector(`.${kind}`);
+      place.parentElement.hidden = value === null;
+      write(place, WRITE[kind](value));
+    }
   });
 }
 
@@ -97,6 +108,9 @@ async function round() {
 }
 
 frame({
+  figures(figures) {
+    lag = figures.lag_seconds;
+  },
   ledger(figures) {
     count(figures);
     for (const name of ["received", "stored", "duplicates", "dead_letters", "in_flight"]) write(byId(`sum-${name}`), integer(figures[name]));

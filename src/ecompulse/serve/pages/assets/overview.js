@@ -114,6 +114,7 @@ function connect(site) {
       showSites(Object.keys(figures.sites ?? {}));
       welcome(figures.received === 0, door());
     },
+    health: pills.health,
     events: addToRail,
     state: pills.state,
   });

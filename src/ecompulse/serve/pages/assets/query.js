@@ -17,7 +17,7 @@ const KEPT = 30; // as many as one scrolls through
 const SHOWN = 500; // rows on the page; the CSV has all
 const FIRST = "select event_type, count(*) as events, count(distinct coalesce(user_id, anonymous_id)) as visitors\nfrom events\nwhere timestamp > now() - interval 1 hour\ngroup by event_type\norder by events desc";
 const editor = byId("sql"), result = byId("result"), said = byId("said");
-let answer = null, drawing = null, as = "table", sort = "";
+let answer = null, running = null, drawing = null, as = "table", sort = "";
 
 async function start() {
   const address = new URLSearchParams(location.search), name = address.get("question");
@@ -41,24 +41,28 @@ const past = () => JSON.parse(recall(KEY) ?? "[]");
 async function run() {
   const sql = editor.value.trim();
   if (!sql) return;
-  const began = performance.now();
+  running?.abort(); // a newer query ends an older one
+  const mine = (running = new AbortController()), began = performance.now();
   byId("run").disabled = true;
   write(said, "Running");
   try {
-    answer = await json("/api/query", { method: "POST", body: { sql, parameters: {} } });
+    answer = await json("/api/query", { method: "POST", body: { sql, parameters: {} }, signal: mine.signal });
     const seconds = (performance.now() - began) / 1000;
     write(said, `${integer(answer.rows.length)} ${answer.rows.length === 1 ? "row" : "rows"} in ${span(seconds)}${answer.truncated ? ", cut at the limit of rows" : ""}${answer.as_of ? `, complete to ${clock(answer.as_of, current().zone)}` : ""}`);
     remember(sql);
     sort = "";
     draw();
   } catch (error) {
+    if (mine.signal.aborted) return;
     answer = null;
     write(said, "");
     result.replaceChildren(failed(error));
     byId("views").hidden = true;
   } finally {
-    byId("run").disabled = false;
-    say(said.textContent, { now: true });
+    if (running === mine) {
+      byId("run").disabled = false;
+      say(said.textContent, { now: true });
+    }
   }
 }
 

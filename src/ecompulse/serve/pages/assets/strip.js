@@ -108,7 +108,11 @@ export function showSites(names) {
 
 function pills() {
   const fresh = byId("freshness"), book = byId("ledger");
-  let seen = null;
+  const why = el("p", { class: "why", hidden: true });
+  fresh.closest(".strip").append(why);
+  let seen = null, flying = 0, warning = "";
+
+  const reason = () => warning || (flying ? `${integer(flying)} events have arrived and wait to be stored; they count in a moment.` : "Newer events may be on their way.");
 
   const say = (long, brief = long) => {
     write(fresh.querySelector(".long"), long);
@@ -117,11 +121,13 @@ function pills() {
 
   const paint = ({ stale = false, seconds = 0 } = {}) => {
     document.documentElement.classList.toggle("is-stale", stale);
+    const behind = !stale && Boolean(seen?.as_of) && seen.lag_seconds > BEHIND_AFTER_S;
+    why.hidden = !behind;
+    if (behind) write(why, `The figures are ${span(seen.lag_seconds)} behind. ${reason()}`);
     if (stale) {
       fresh.dataset.state = "stale";
       say(`last update ${span(seconds)} ago, trying again`, `${span(seconds)} old, trying again`);
     } else if (seen?.as_of) {
-      const behind = seen.lag_seconds > BEHIND_AFTER_S;
       fresh.dataset.state = behind ? "behind" : "good";
       say(`complete to ${clock(seen.as_of, current().zone)}, ${span(seen.lag_seconds)} behind`, `${clock(seen.as_of, current().zone)}, ${span(seen.lag_seconds)} behind`);
     } else {
@@ -136,8 +142,13 @@ function pills() {
       paint();
     },
     state: paint,
+    health({ warnings = [] }) {
+      const [first] = warnings;
+      warning = typeof first === "string" ? first : [first?.title, first?.detail].filter(Boolean).join(": ");
+    },
     ledger(figures) {
-      const { received, stored, duplicates, dead_letters: dead, in_flight: flying, balanced } = figures;
+      const { received, stored, duplicates, dead_letters: dead, balanced } = figures;
+      flying = figures.in_flight;
       book.dataset.state = balanced === false ? "wrong" : "good";
       const parts = [`${integer(stored)} stored`, `${integer(duplicates)} duplicates`, `${integer(dead)} dead letters`];
       if (flying) parts.push(`${integer(flying)} in flight`);
