@@ -27,6 +27,15 @@ LOOK_SECONDS = 0.02
 T = TypeVar("T")
 
 
+def pytest_configure() -> None:
+    """End at SIGTERM as at Ctrl-C, so that a time-out of the whole run leaves no system behind: each leads a process group of its own."""
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+
+
 def wait_until(condition: Callable[[], T], seconds: float = PATIENCE_SECONDS, what: str = "the condition") -> T:
     """Ask until the answer is true and return it; fail the test when the time is up."""
     give_up_at = time.monotonic() + seconds
