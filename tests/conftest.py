@@ -249,6 +249,9 @@ def running_system(make_system: Callable[..., RunningSystem]) -> RunningSystem:
 @pytest.fixture(scope="module")
 def shared_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
     """A running system for all tests of a module, which must leave it running."""
-    system = RunningSystem(tmp_path_factory.mktemp("system")).start()
-    yield system
-    system.kill()
+    system = RunningSystem(tmp_path_factory.mktemp("system"))
+    try:
+        yield system.start()
+    finally:  # also when it was interrupted while it started
+        if system.process is not None:
+            system.kill()
