@@ -122,6 +122,7 @@ def kill_at(system: RunningSystem, role: str, calls: str, *, when: int, path: st
     strace = shutil.which("strace")
     if strace is None:
         pytest.fail("these tests need strace: apt-get install strace")
+    wait_until(system.ready, 30, "ready")  # a role that is only starting passes none of its points
     pid = system.role(role)
     tracer = subprocess.Popen(
         [strace, "-f", "-qq", "-e", f"trace={calls}", "-e", f"inject={calls}:signal=KILL:when={when}", "-o", os.devnull, "-p", str(pid)]
