@@ -27,6 +27,8 @@ CURSORS_MAX: Final = 16
 """Pictures open at once; one more waits. Each holds a connection of about 200 kB."""
 CHECKPOINT_BYTES: Final = 32 * 1024 * 1024
 """The write-ahead log is folded into the database at this size: it is what a start after a crash reads again (about 0.1 s)."""
+CLOSING_SECONDS: Final = 1.0
+"""How long interrupted questions may take to end; a database that is closed under one ends the process."""
 _REFUSALS: Final = (duckdb.DataError, duckdb.IntegrityError, duckdb.InvalidInputException)
 """What the database says to rows for what they hold, in contrast to a full disk or too little memory."""
 _PARAMETER: Final = re.compile(r"\$([a-z_][a-z0-9_]*)", re.IGNORECASE)
@@ -99,6 +101,8 @@ class DuckDBStore:
         self._durable = dict(self._connection.execute('select "partition", "offset" from positions').fetchall())
         self._positions = dict(self._durable)
         self._cursors: list[duckdb.DuckDBPyConnection] = []
+        self._asked: set[duckdb.DuckDBPyConnection] = set()
+        self._closing = False
         self._free = threading.Semaphore(CURSORS_MAX)
 
     def _migrate(self) -> None:
@@ -252,6 +256,9 @@ class DuckDBStore:
             raise QueryTimeout(f"{CURSORS_MAX} questions are being answered already; try again")
         cursor: duckdb.DuckDBPyConnection | None = None
         try:
+            with self._lock:
+                if self._closing:
+                    raise QueryError("the store is closing; ask again in a moment")
             with self._lock:  # the tail and the tables are taken at one moment: a flush moves rows between them under the same lock
                 fresh = not self._cursors
                 cursor = self._connection.cursor() if fresh else self._cursors.pop()
@@ -268,6 +275,7 @@ class DuckDBStore:
                 cursor.begin()
                 cursor.execute('select "offset" from positions limit 1').fetchall()
                 positions = dict(self._positions)
+                self._asked.add(cursor)
             yield DuckDBSnapshot(cursor, timeout_seconds, positions)
         finally:
             if cursor is not None:
@@ -275,6 +283,8 @@ class DuckDBStore:
             self._free.release()
 
     def _give_back(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        with self._lock:
+            self._asked.discard(cursor)
         try:
             cursor.rollback()
             for name in _TAIL:
@@ -287,7 +297,17 @@ class DuckDBStore:
                 self._cursors.append(cursor)
 
     def close(self) -> None:
-        """Close the database. What is only in the tail is read again from the log at the next start."""
+        """End the questions that are being answered, and close the database. What is only in the tail is read again from the log."""
+        with self._lock:
+            self._closing = True
+        until = time.monotonic() + CLOSING_SECONDS
+        while self._asked and time.monotonic() < until:
+            with self._lock:
+                for cursor in self._asked:
+                    cursor.interrupt()
+            time.sleep(0.01)
+        for cursor in self._cursors:
+            cursor.close()
         self._connection.close()
 
 
