@@ -8,7 +8,7 @@
 -- column currency text: The reporting currency.
 -- column conversion_rate rate: Share of the visitors that bought.
 with
--- include came, matching
+-- include derived, came, matching
 select
     country,
     count(distinct visitor) as visitors,

@@ -6,7 +6,7 @@
 -- column visitors integer: Different visitors that met it.
 -- column last_seen timestamp: When it was last seen, in UTC.
 with
--- include came, matching
+-- include derived, came, matching
 select
     message,
     error_type,

@@ -4,7 +4,7 @@
 -- column visitors integer: Visitors that reached this step in order.
 -- column conversion_rate rate: Share of the first step's visitors; null when there were none.
 with recursive
--- include came, matching
+-- include derived, came, matching
 , steps as (
     select unnest($steps::varchar[]) as step, generate_subscripts($steps::varchar[], 1) as position
 ),

@@ -7,7 +7,7 @@
 -- column p99 number: 99 of 100 calls were at most this long, in milliseconds.
 -- column error_rate rate: Share of the calls answered with status 500 or above; null without calls.
 with
--- include buckets, came, matching
+-- include buckets, derived, came, matching
 , calls as (
     select timestamp, duration_ms, status_code
     from matching

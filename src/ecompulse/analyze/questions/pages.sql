@@ -5,7 +5,7 @@
 -- column visitors integer: Different visitors that viewed it.
 -- column entries integer: Sessions that began on it.
 with
--- include came, matching
+-- include derived, came, matching
 , views as (
     select
         coalesce(page_path, screen_name) as page_path,

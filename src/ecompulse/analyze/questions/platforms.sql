@@ -9,7 +9,7 @@
 -- column currency text: The reporting currency.
 -- column conversion_rate rate: Share of the visitors that bought.
 with
--- include came, matching
+-- include derived, came, matching
 select
     platform, source,
     count(distinct visitor) as visitors,

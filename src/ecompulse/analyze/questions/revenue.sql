@@ -5,7 +5,7 @@
 -- column revenue decimal: Sum of the orders' totals, in `currency`.
 -- column currency text: ISO 4217 code of the money in this row.
 with
--- include buckets, came, matching
+-- include buckets, derived, came, matching
 , orders as (
     -- sums kept as rows arrive answer whatever they can; the rest is read from the events
     select minute, currency, sum(events) as orders, sum(amount) as revenue

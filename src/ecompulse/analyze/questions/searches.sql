@@ -5,7 +5,7 @@
 -- column visitors integer: Different visitors that searched for it.
 -- column without_results integer: How often nothing was found.
 with
--- include came, matching
+-- include derived, came, matching
 select
     lower(trim(query)) as query,
     count(*) as searches,

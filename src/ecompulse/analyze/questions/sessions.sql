@@ -7,7 +7,7 @@
 -- column bounce_rate rate: Share of the sessions with at most one page and no order; null without sessions.
 -- column pages_per_session number: Mean page views; null without sessions.
 with
--- include buckets, came, matching, began
+-- include buckets, derived, came, matching, began
 , chosen as (
     select *
     from began

@@ -10,7 +10,7 @@
 -- column conversion_rate rate: Share of the visitors that bought; null without visitors.
 -- column currency text: The reporting currency.
 with
--- include buckets, came, matching
+-- include buckets, derived, came, matching
 , figures as (
     select
         b.time,

@@ -9,7 +9,7 @@
 -- column revenue decimal: Quantity times price, in `currency`.
 -- column currency text: ISO 4217 code; a product sold in two currencies has two rows.
 with
--- include came, matching
+-- include derived, came, matching
 , looks as (
     select
         product_id,

@@ -165,7 +165,7 @@ class SqliteAppender:
                 )
 
     def _bytes_on_disk(self) -> int:
-        return sum(entry.stat().st_size for entry in (self.folder / str(self.partition)).iterdir() if ".sqlite" in entry.name)
+        return file.bytes_of(self.folder, self.partition)
 
 
 def _take(folder: Path, partition: int | None) -> tuple[int, IO[bytes]]:
@@ -213,7 +213,7 @@ class _Closing:
 
 def _wal(path: Path) -> bool:
     wal = path.with_name(path.name + "-wal")
-    return wal.exists() and wal.stat().st_size > 0
+    return file.size_of(wal) > 0
 
 
 def _remove(path: Path) -> None:

@@ -60,6 +60,19 @@ def partitions(folder: Path) -> list[int]:
     return sorted(int(path.name) for path in folder.iterdir() if path.name.isdecimal()) if folder.exists() else []
 
 
+def bytes_of(folder: Path, partition: int) -> int:
+    """The size of a partition on disk."""
+    return sum(size_of(entry) for entry in (folder / str(partition)).iterdir() if ".sqlite" in entry.name)
+
+
+def size_of(path: Path) -> int:
+    """The size of a file; 0 for one that is gone, as a write-ahead log is once it was folded in."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
 def open_file(path: Path) -> sqlite3.Connection:
     """Open a file for reading or checkpointing; the connection may be used from any one thread at a time."""
     return sqlite3.connect(path, isolation_level=None, timeout=5, check_same_thread=False)

@@ -65,5 +65,4 @@ def _paths(folder: Path, partition: int) -> list[Path]:
 
 
 def _size(path: Path) -> int:
-    together = (path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm"))
-    return sum(each.stat().st_size for each in together if each.exists())
+    return sum(file.size_of(path.with_name(path.name + suffix)) for suffix in ("", "-wal", "-shm"))

@@ -24,7 +24,7 @@ merged as (
     where session_id is not null
     group by site, session_id
     union all
-    select site, null, visitor, arg_min(began, (began)."at"), max(ended_at), sum(page_views), sum(orders)
+    select site, visitor || '@' || epoch_us(min((began)."at")), visitor, arg_min(began, (began)."at"), max(ended_at), sum(page_views), sum(orders)
     from stretches
     group by site, visitor, stretch
 ),
