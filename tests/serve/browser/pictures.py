@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 from playwright.sync_api import expect, sync_playwright
@@ -37,7 +38,7 @@ def take(address: str) -> None:
                     expect(page.locator(".is-loading")).to_have_count(0)
                     page.wait_for_timeout(4_000)  # until the rail and the rates have something to tell
                     if name == EVERYWHERE:  # a minute that has only begun looks like a fall
-                        page.wait_for_function("new Date().getSeconds() >= 30", timeout=60_000)
+                        page.wait_for_timeout(1_000 * max(0, 32 - datetime.now(UTC).second))
                     page.screenshot(path=FOLDER / f"{name}-{width}-{theme}.png")
                     page.close()
         browser.close()

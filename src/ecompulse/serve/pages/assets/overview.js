@@ -28,12 +28,12 @@ let moment = null; // the newest real-time figures of the stream
 
 const MINUTE = 60_000;
 const wholeMinute = (time) => Math.floor(time / MINUTE) * MINUTE;
-const past = new Map(); // what is over does not change: one answer for each address, the last few kept
+const past = new Map(); // what is over changes only by late events: asked once a minute, the last few kept
 
 async function loadFigures(state, when, signal) {
   const { before } = when;
   const once = (span) => {
-    const key = JSON.stringify([span, state.site, state.filters, state.zone]);
+    const key = JSON.stringify([span, state.site, state.filters, state.zone, wholeMinute(Date.now())]);
     if (!past.has(key)) past.set(key, timeline(state, span).catch((error) => (past.delete(key), Promise.reject(error))));
     if (past.size > 8) past.delete(past.keys().next().value);
     return past.get(key);

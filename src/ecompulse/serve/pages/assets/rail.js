@@ -5,6 +5,7 @@ import { country, money, span } from "./format.js";
 import { keep, recall } from "./keep.js";
 
 const KEPT = 40; // as many as anybody scrolls through
+const NOW_MS = 10 * 60_000; // what was sent late, or is history, is not happening now
 const KEY = "ecompulse-rail";
 const MACHINES = new Set(["api_call"]); // no person did it; the inspector has them
 
@@ -77,7 +78,8 @@ export function rail() {
   }
 
   return function add(events) {
-    waiting.push(...events.filter((event) => !MACHINES.has(event.event_type)));
+    const since = Date.now() - NOW_MS;
+    waiting.push(...events.filter((event) => !MACHINES.has(event.event_type) && Date.parse(event.timestamp) > since));
     if (waiting.length > KEPT) waiting = waiting.slice(-KEPT);
     flush();
   };
