@@ -157,7 +157,7 @@ def start_lines(settings: Settings, ink: _Ink, *, demo: bool) -> str:
         ("Log, store", f"{_place(settings.log)}, {_place(settings.store)}" + (f", {len(settings.sinks)} sinks" if settings.sinks else "")),
     ]
     if demo:
-        rows.append(("Demo", "a synthetic shop sends events, two hours of them at first"))
+        rows.append(("Demo", "a synthetic shop sends events, the last forty minutes of them at first"))
     body = "".join(f"  {ink(DIM, label.ljust(11))}{shown}\n" for label, shown in rows)
     name = f"{ink(BOLD, 'ecompulse')} {ecompulse.__version__}"
     how_to_stop = ink(DIM, "Ctrl-C stops it; nothing that was acknowledged is lost.")

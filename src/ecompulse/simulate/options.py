@@ -23,7 +23,7 @@ SHOP_DENSITY = 20.0
 ENDLESS_DENSITY = 300.0
 """The same when no number of events is given: at 200,000 a second it takes half a day to use up the year behind us."""
 DEMO_DENSITY = 38.0
-DEMO_HISTORY_MS = 2 * HOUR_MS
+DEMO_HISTORY_MS = 40 * 60_000  # more than the half hour that the live page shows, and sent in a few seconds
 ENDLESS_HISTORY_MS = 365 * DAY_MS
 LATE_MS_MAX = 3 * DAY_MS
 """How late a late event is at most: a phone in a drawer for a weekend."""

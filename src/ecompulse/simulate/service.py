@@ -80,7 +80,8 @@ def form(plan: Plan, products: list[Product] | None = None, words: Vocabulary | 
     products, identity = products or catalogue.products(plan.seed), Identity(plan)
     if plan.mix == "catalogue" and plan.target.kind == "folder":
         return CsvRows(identity, products)
-    return JsonRows(identity, words or vocabulary.of(plan.mix, products), products, None if plan.mix == "shop" else "synthetic")
+    source = "synthetic" if plan.mix != "shop" or plan.demo else None  # a demonstration counts as what it is
+    return JsonRows(identity, words or vocabulary.of(plan.mix, products), products, source)
 
 
 class Run:

@@ -24,7 +24,7 @@ def run(*, demo: Annotated[bool, Parameter(negative=())] = False, settings: Give
     from ecompulse.run.supervisor import supervise
 
     # The shop's events say web and mobile, as its shoppers' devices do: counting only those marked synthetic would show an empty dashboard.
-    read = begin(settings, "run", {"traffic": "mixed"} if demo else None)
+    read = begin(settings, "run", {"traffic": "synthetic"} if demo else None)
     return supervise(read, demo=demo)
 
 

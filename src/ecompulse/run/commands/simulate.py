@@ -41,7 +41,7 @@ def simulate(
         duplicates: Share of events that are sent twice.
         late: Share of events that are sent up to days after their time.
         malformed: Share of events that must be rejected.
-        demo: A lively shop with two hours behind it, as `ecompulse run --demo` starts it.
+        demo: A lively shop with forty minutes behind it, as `ecompulse run --demo` starts it.
     """
     if supervisor:
         die_with(supervisor)
