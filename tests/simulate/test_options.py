@@ -48,9 +48,9 @@ def test_as_fast_as_possible_without_a_start_begins_in_the_past(events: int, mix
     assert planned(events=events, rate="max", mix=mix).start_ms < NOW.timestamp() * 1000
 
 
-def test_a_demonstration_sends_the_last_two_hours_of_a_day_that_is_always_the_same() -> None:
+def test_a_demonstration_sends_the_last_forty_minutes_of_a_day_that_is_always_the_same() -> None:
     agreed, later = planned(demo=True), plan(Options(demo=True), {}, NOW + timedelta(minutes=17))
-    assert agreed.from_ms == int((NOW - timedelta(hours=2)).timestamp() * 1000)
+    assert agreed.from_ms == int((NOW - timedelta(minutes=40)).timestamp() * 1000)
     assert agreed.start_ms == later.start_ms
 
 

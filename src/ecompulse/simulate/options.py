@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from ecompulse.simulate.pace import DAY_MS, HOUR_MS, Bursts, start_before
+from ecompulse.simulate.pace import DAY_MS, Bursts, start_before
 
 Mix = Literal["shop", "service", "catalogue"]
 MIXES: tuple[Mix, ...] = ("shop", "service", "catalogue")
