@@ -219,10 +219,7 @@ class Machine(RuleBasedStateMachine):
         """In one picture: every row, every count, and where the log was."""
         ends = self.opened.ends()
         with self.opened.store.snapshot(10) as snapshot:
-            rows = {
-                row["event_id"]: row["coupon"]
-                for row in snapshot.query("select event_id::varchar as event_id, coupon from events").to_pylist()
-            }
+            found = snapshot.query("select event_id::varchar as event_id, coupon from events").to_pylist()
             ledger = totals(snapshot, ends, self.opened.as_of())
             positions = Counter(snapshot.positions)
         assert positions == self.tail.positions

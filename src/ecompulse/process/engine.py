@@ -91,6 +91,8 @@ class Engine:
                 taken = self.round()
                 self.flush_when_due()
                 self.trouble, retry_seconds = None, 0.1
+                if not taken:
+                    self._reader.wait(0.25)
             except (LogError, StoreError, OSError) as error:
                 self.trouble = str(error)
                 logger.warning("processing waits: %s", error)
@@ -99,8 +101,6 @@ class Engine:
                 continue
             if taken:
                 self._sleep(max(0.0, PACE_SECONDS - (time.monotonic() - began)))
-            else:
-                self._reader.wait(0.25)
 
     def stop(self) -> None:
         """End `run`; what the log still holds is taken at the next start."""

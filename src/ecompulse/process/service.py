@@ -119,6 +119,10 @@ class Processing:
 
     def start(self) -> None:
         """Begin to process."""
+        try:  # a crash may have come between the store's commit and this
+            self._line.reader.done(self._line.store.durable_positions())
+        except OSError as error:
+            logger.warning("the log was not told what the store has: %s", error)
         self._line.thread.start()
         self._retention.start()
 

@@ -21,6 +21,7 @@ import pyarrow as pa
 from ecompulse.contract.columns import DeadLetter
 from ecompulse.log import LogError
 from ecompulse.log.sqlite import file
+from ecompulse.log.sqlite.retain import positions_of_readers
 
 FILE_BYTES: Final = 64 * 1024 * 1024
 """A file is rolled at this size: about a million events, and the most that is read again when a file is opened after a crash."""
@@ -104,7 +105,13 @@ class SqliteAppender:
         left = [path for path in (file.path_of(self.folder, self.partition, offset) for offset in first) if _wal(path)]
         if left:
             threading.Thread(target=_settle, args=(left,), name="log-settle", daemon=True).start()
-        return end
+        had = max((positions.get(self.partition, 0) for positions in positions_of_readers(self.folder).values()), default=0)
+        if had > end:
+            logger.warning(
+                "%s/%d: the log ends at offset %d, but a store has had %d events that stood behind it: the end of a file was lost. "
+                "New events begin behind them", self.folder, self.partition, end, had - end,
+            )  # fmt: skip
+        return max(end, had)
 
     def _start(self) -> sqlite3.Connection:
         path = file.path_of(self.folder, self.partition, self._end)
@@ -193,6 +200,8 @@ def _finish(connection: sqlite3.Connection, path: Path) -> None:
 def _settle(paths: list[Path]) -> None:
     """Move the write-ahead log of closed files into them; harmless to repeat, and to miss."""
     for path in paths:
+        if not path.exists():
+            continue  # retention has deleted it; to open it would make it again, empty
         try:
             with _Closing(file.open_file(path)) as connection:
                 connection.execute("pragma wal_checkpoint(truncate)")

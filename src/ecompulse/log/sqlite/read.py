@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from pathlib import Path
@@ -18,6 +19,7 @@ POLL_BUSY_SECONDS: Final = 0.002
 POLL_IDLE_SECONDS: Final = 0.01
 """How often to look for an append: a look costs about 20 µs, so waiting costs 1 % of a core when busy and 0.2 % when idle."""
 _FOREVER: Final = 2**63 - 1
+_DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 class SqliteReader:
@@ -53,25 +55,45 @@ class SqliteReader:
         at = max((index for index, first in enumerate(firsts) if first <= position), default=None)
         if at is None:
             if firsts:
-                raise LogError(f"{self.folder}/{partition}: offsets {position} to {firsts[0] - 1} are gone; the store has not had them")
+                raise self._missing(partition, position, firsts[0], "gone; the store has not had them")
             return []
-        ends = firsts[at + 1] if at + 1 < len(firsts) else _FOREVER
-        connection = self._connection(partition, firsts[at])
+        first, ends = firsts[at], firsts[at + 1] if at + 1 < len(firsts) else _FOREVER
         entries: list[Entry] = []
-        for row in connection.execute(file.ROWS, (position, ends, ENTRIES_MAX)):
-            if row[0] != position:
-                raise LogError(f"{self.folder}/{partition}: offsets {position} to {row[0] - 1} are missing")
-            try:
-                entries.append(file.unpack(partition, row, file.path_of(self.folder, partition, firsts[at])))
-            except DamagedEntry:
-                if entries:
+        try:
+            for row in self._connection(partition, first).execute(file.ROWS, (position, ends, ENTRIES_MAX)):
+                if row[0] != position:
+                    raise self._missing(partition, position, row[0], "missing")
+                entries.append(file.unpack(partition, row, file.path_of(self.folder, partition, first)))
+                position += row[1]
+                events_max -= row[1]
+                if events_max <= 0:
                     break
+        except DamagedEntry:
+            if not entries:
                 raise
-            position += row[1]
-            events_max -= row[1]
-            if events_max <= 0:
-                break
+        except sqlite3.Error as error:
+            if not entries:
+                raise self._unreadable(error, partition, first, position, ends) from error
+        if not entries and ends != _FOREVER:  # a later file begins behind this: what lay between was cut off
+            raise self._missing(partition, position, ends, "missing")
         return entries
+
+    def _missing(self, partition: int, start: int, end: int, how: str) -> DamagedEntry:
+        return DamagedEntry(f"{self.folder}/{partition}: offsets {start} to {end - 1} are {how}", partition, start, end - start)
+
+    def _unreadable(self, error: sqlite3.Error, partition: int, first: int, position: int, ends: int) -> LogError:
+        """What an error of SQLite means: a file that is busy is waited for; of one that is damaged as little as possible is given up."""
+        path = file.path_of(self.folder, partition, first)
+        held = self._open.pop(partition, None)
+        if held is not None:
+            held[1].close()
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _DAMAGED:
+            return LogError(f"{path}: it cannot be read: {error}")
+        end = _after(path, position) or ends
+        if end == _FOREVER:
+            return LogError(f"{path}: the file is damaged from offset {position} on ({error}); `ecompulse doctor` says what to do")
+        message = f"{path}: offsets {position} to {end - 1} are damaged: {error}"
+        return DamagedEntry(message, partition, position, end - position)
 
     def _connection(self, partition: int, first: int) -> sqlite3.Connection:
         held = self._open.get(partition)
@@ -81,12 +103,18 @@ class SqliteReader:
             held[1].close()
         path = file.path_of(self.folder, partition, first)
         connection = file.open_file(path)
-        connection.executescript(file.SCHEMA)  # a file that was just made may not have them yet
         self._open[partition] = (first, connection)
+        connection.executescript(file.SCHEMA)  # a file that was just made may not have them yet
         return connection
 
     def end(self) -> dict[int, int]:
         """See `ecompulse.log.Reader.end`."""
+        try:
+            return self._ends()
+        except sqlite3.Error as error:
+            raise LogError(f"{self.folder}: the end of the log cannot be read: {error}; `ecompulse doctor` says what to do") from error
+
+    def _ends(self) -> dict[int, int]:
         ends = {}
         for partition in file.partitions(self.folder):
             firsts = file.firsts(self.folder, partition)
@@ -122,7 +150,10 @@ class SqliteReader:
         path = self.folder / "readers" / f"{self.name}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_suffix(".new")
-        fresh.write_bytes(msgspec.json.encode(dict(positions)))
+        with fresh.open("wb") as told:
+            told.write(msgspec.json.encode(dict(positions)))
+            told.flush()
+            os.fsync(told.fileno())  # a power cut must not leave an empty file: offsets are never given twice because of it
         fresh.replace(path)
 
     def forget(self) -> None:
@@ -134,3 +165,15 @@ class SqliteReader:
         for _, connection in self._open.values():
             connection.close()
         self._open.clear()
+
+
+def _after(path: Path, position: int) -> int | None:
+    """The offset after the entry at `position`, read past its bytes: a count stands before them. None when that is damaged, too."""
+    connection = file.open_file(path)
+    try:
+        row = connection.execute("select count from entries where offset = ?", [position]).fetchone()
+    except sqlite3.Error:
+        return None
+    finally:
+        connection.close()
+    return position + int(row[0]) if row else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -10,6 +11,8 @@ import msgspec
 from msgspec import Struct
 
 from ecompulse.log.sqlite import file
+
+logger = logging.getLogger(__name__)
 
 
 class Retained(Struct, frozen=True):
@@ -23,7 +26,7 @@ class Retained(Struct, frozen=True):
 def retain(folder: Path, age_seconds_max: float, bytes_max: int, now: float | None = None) -> Retained:
     """Delete the oldest files beyond the age or the size, as far as every reader has had them durably."""
     now = time.time() if now is None else now
-    readers = _readers(folder)
+    readers = positions_of_readers(folder)
     deleted: list[str] = []
     warnings: list[str] = []
     sizes = {path: _size(path) for partition in file.partitions(folder) for path in _paths(folder, partition)}
@@ -56,8 +59,16 @@ def gone(folder: Path) -> dict[int, int]:
     return {partition: firsts[0] for partition, firsts in begins.items() if firsts and firsts[0] > 0}
 
 
-def _readers(folder: Path) -> dict[str, dict[int, int]]:
-    return {path.stem: msgspec.json.decode(path.read_bytes(), type=dict[int, int]) for path in (folder / "readers").glob("*.json")}
+def positions_of_readers(folder: Path) -> dict[str, dict[int, int]]:
+    """What each reader has durably, by its name; nothing where that cannot be read, so that nothing is deleted because of it."""
+    found: dict[str, dict[int, int]] = {}
+    for path in (folder / "readers").glob("*.json"):
+        try:
+            found[path.stem] = msgspec.json.decode(path.read_bytes(), type=dict[int, int])
+        except msgspec.MsgspecError as error:
+            logger.warning("%s: what the store has had cannot be read (%s); the log keeps everything till it is written again", path, error)
+            found[path.stem] = {}
+    return found
 
 
 def _paths(folder: Path, partition: int) -> list[Path]:
