@@ -8,6 +8,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import msgspec
+
 from bench import machine, report
 from bench.measures import MEASURES
 from bench.run_of import Setting
@@ -33,10 +35,12 @@ def main() -> int:
             print(f"measuring {subject} …", file=sys.stderr, flush=True)
             (folder / subject).mkdir()
             try:
-                results.figures += measure(Setting(folder / subject, seconds))
-            except Trouble as trouble:
+                taken = {"at": time.strftime("%H:%M:%S", time.gmtime()), "load_average": round(os.getloadavg()[0], 2)}
+                figures = measure(Setting(folder / subject, seconds))
+                results.figures += [msgspec.structs.replace(figure, detail={**figure.detail, **taken}) for figure in figures]
+            except Exception as trouble:  # noqa: BLE001 — one measure that fails must not cost the others
                 failed = True
-                results.troubles[subject] = str(trouble)
+                results.troubles[subject] = str(trouble) if isinstance(trouble, Trouble) else repr(trouble)
                 print(f"{subject}: {trouble}", file=sys.stderr)
             print(f"  {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     results.machine["load_average_after"] = [round(load, 2) for load in os.getloadavg()]

@@ -15,6 +15,7 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
+from bench.figures import Figure
 from bench.requests import batches, shop_events
 from ecompulse.collect.recent import Recent
 from ecompulse.contract.check import Checked, check
@@ -33,10 +34,8 @@ from ecompulse.store import Addition
 from ecompulse.store.duckdb import DuckDBStore
 
 REPEATS: Final = 5
-
-
-class Room(tuple[str, str, int, float]):
-    """Room, what it does, events at once, microseconds an event."""
+ROOM: Final = "room-"
+"""How names of these figures begin."""
 
 
 def timed(work: Callable[[], Any], events: int, repeats: int = REPEATS) -> float:
@@ -157,6 +156,21 @@ def table() -> list[tuple[str, str, int, float]]:
         return [*door(1, folder), *door(100, folder), *door(2_000, folder), *engine(folder)]
 
 
+def rooms() -> list[Figure]:
+    """The table as figures."""
+    return [
+        Figure(
+            f"{ROOM}{room}-{what}-{at_once}",
+            f"{room}: {what}, {at_once:,} at once",
+            microseconds,
+            "µs/event",
+            None,
+            {"row": [room, what, at_once]},
+        )
+        for room, what, at_once, microseconds in table()
+    ]
+
+
 if __name__ == "__main__":
-    for room, what, at_once, microseconds in table():
-        sys.stdout.write(f"{room:9} {what:40} {at_once:>7,} at once {microseconds:9.2f} µs\n")
+    for one in rooms():
+        sys.stdout.write(f"{one.title:60} {one.value:9.2f} µs\n")

@@ -3,12 +3,21 @@
 from collections.abc import Callable
 from typing import Final
 
+from bench import rooms
 from bench.figures import Figure
-from bench.measures import door, end_to_end
+from bench.measures import door, end_to_end, footprint, generator, latency, peers, processing
 from bench.run_of import Setting
 
 MEASURES: Final[dict[str, Callable[[Setting], list[Figure]]]] = {
     "single": door.single,
     "batched": door.batched,
     "end-to-end": end_to_end.end_to_end,
+    "ack": latency.acknowledged,
+    "fresh": latency.fresh,
+    "processing": processing.processing,
+    "duplicates": processing.duplicates,
+    "generator": generator.generator,
+    "footprint": footprint.footprint,
+    "peers": peers.peers,
+    "rooms": lambda _setting: rooms.rooms(),
 }

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 
-from bench.figures import Figure
+from bench.figures import Figure, Limit
 from bench.load import Load, Outcome
+from bench.measures.door import checked_per_second
+from bench.requests import batches, shop_events
 from bench.run_of import Setting, generate
 from bench.system import System, Trouble, cpu_seconds, running, wait_for
 
@@ -16,10 +18,11 @@ CATCH_UP_SECONDS = 60.0
 
 def end_to_end(setting: Setting) -> list[Figure]:
     """Batches of 100 with one collector and with two; the clock stops when the last event can be queried."""
-    return [_with(setting, collectors) for collectors in (1, 2)]
+    limit = Limit("decoding and checking the same bytes on one core", checked_per_second(batches(shop_events(64 * BATCH), BATCH), 1.0))
+    return [_with(setting, collectors, limit) for collectors in (1, 2)]
 
 
-def _with(setting: Setting, collectors: int) -> Figure:
+def _with(setting: Setting, collectors: int, limit: Limit) -> Figure:
     with running(setting.folder / f"collectors-{collectors}", collectors=collectors) as system:
         generate(Load([system.collect], CONNECTIONS, min(1.0, setting.seconds), BATCH, seed=99))
         drained(system)
@@ -30,7 +33,8 @@ def _with(setting: Setting, collectors: int) -> Figure:
         behind = sent.events - (stored(system) - rows_before)
         drained(system)
         seconds = time.perf_counter() - started
-        cores = {role: round((now - before.get(role, 0.0)) / (time.perf_counter() - began), 2) for role, now in used(system).items()}
+        spent = {role: now - before.get(role, 0.0) for role, now in used(system).items()}
+        cores = {role: round(seconds_used / (time.perf_counter() - began), 2) for role, seconds_used in spent.items()}
         rows = stored(system) - rows_before
     must_all_be_there(sent, rows)
     title = f"HTTP to a row that can be queried, batches of {BATCH}, {collectors} collector{'s' if collectors > 1 else ''}, load on the same cores"
@@ -40,10 +44,14 @@ def _with(setting: Setting, collectors: int) -> Figure:
         "seconds": round(seconds, 2),
         "events": rows,
         "cores": cores,
+        "cpu_us_an_event": {
+            **{role: round(used * 1e6 / rows, 2) for role, used in spent.items()},
+            "the load itself": round(sent.cpu_seconds * 1e6 / rows, 2),
+        },
         "generator_cores": round(sent.cpu_seconds / sent.seconds, 2),
         "latency_ms": sent.latency_ms,
     }
-    return Figure(f"end-to-end-{collectors}", title, rows / seconds, "events/s", None, detail)
+    return Figure(f"end-to-end-{collectors}", title, rows / seconds, "events/s", limit, detail)
 
 
 def stored(system: System) -> int:
