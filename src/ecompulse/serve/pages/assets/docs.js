@@ -29,7 +29,7 @@ function operation(path, method, one) {
   const bodies = Object.entries(resolve(one.requestBody).content ?? {});
   const id = slug(method, path);
   const parts = el("div", {},
-    one.description && one.description !== one.summary ? el("p", { text: one.description }) : null,
+    one.description && one.description !== one.summary ? el("p", {}, prose(one.description)) : null,
     parameters.length ? table("Parameters", parameters.map((parameter) => [parameter.name, kind(parameter.schema), `${parameter.description ?? resolve(parameter.schema).description ?? ""}${parameter.required ? " Required." : ""}`])) : null,
     bodies.length ? el("div", {}, el("h4", { text: "Body" }), bodies.map(([type, media]) => body(type, media))) : null,
     answers(one.responses ?? {}),
@@ -41,7 +41,7 @@ function operation(path, method, one) {
 
 function table(title, lines) {
   return el("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": title },
-    el("table", {}, el("caption", { class: "faint", text: title }), el("tbody", {}, lines.map(([name, type, words]) => el("tr", {}, el("th", { scope: "row" }, el("code", { text: name })), el("td", { class: "code faint", text: type }), el("td", { text: words }))))));
+    el("table", {}, el("caption", { class: "faint", text: title }), el("tbody", {}, lines.map(([name, type, words]) => el("tr", {}, el("th", { scope: "row" }, el("code", { text: name })), el("td", { class: "code faint", text: type }), el("td", {}, prose(words)))))));
 }
 
 function body(type, media) {
@@ -51,6 +51,9 @@ function body(type, media) {
     fields.length ? table(`Fields of ${type}`, fields.map(([name, field]) => [name, kind(field), `${resolve(field).description ?? ""}${schema.required?.includes(name) ? " Required." : ""}`])) : null,
     example === undefined ? null : code(example, "Example"));
 }
+
+/** Text with its `names` set as code. */
+const prose = (text) => text.split("`").map((part, at) => (at % 2 ? el("code", { text: part }) : part));
 
 function answers(responses) {
   const lines = Object.entries(responses).map(([status, response]) => [status, Object.keys(resolve(response).content ?? {}).join(", "), resolve(response).description ?? ""]);
@@ -85,7 +88,7 @@ async function start() {
   byId("contents").replaceChildren(...order.map(([group, list]) => el("li", {}, el("span", { class: "faint", text: group }), el("ul", {}, list.map(({ path, method }) => el("li", {}, el("a", { href: `#${slug(method, path)}` }, el("span", { class: `method is-${method}`, text: method.toUpperCase() }), ` ${path}`)))))));
   byId("reference").classList.remove("is-loading");
   byId("reference").replaceChildren(
-    el("p", { class: "lead", text: reference.info?.description ?? "" }),
+    el("p", { class: "lead" }, prose(reference.info?.description ?? "")),
     ...order.map(([group, list]) => el("div", {}, el("h2", { text: group }), list.map(({ path, method, one }) => operation(path, method, one)))));
   unfold();
 }

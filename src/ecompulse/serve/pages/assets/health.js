@@ -70,7 +70,7 @@ function drawRoles(roles) {
     columns: [
       { name: "name", label: "Role", main: true, write: (role) => role.name },
       { name: "status", label: "Status", write: (role) => el("span", { class: "status", "data-state": /^(ok|up|running|healthy|ready|serving)$/.test(role.status) ? "good" : "behind" }, role.status) },
-      { name: "pid", label: "Process", number: true, write: (role) => String(role.pid ?? "–") },
+      { name: "pid", label: "Process", number: true, minor: true, write: (role) => String(role.pid ?? "–") },
       { name: "uptime", label: "Up for", number: true, write: (role) => span(role.uptime_seconds) },
       { name: "memory", label: "Memory", number: true, bar: true, value: (role) => role.memory_bytes ?? 0, sortable: false, write: (role) => bytes(role.memory_bytes) },
     ],

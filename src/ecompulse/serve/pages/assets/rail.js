@@ -21,6 +21,7 @@ const SENTENCES = {
   button_click: () => ["clicked a button"],
   api_call: () => ["called the API"],
   error: () => ["met an error"],
+  custom: () => ["did something of the shop's own"],
 };
 
 /** An event as a sentence: someone in Germany put Blue mug in the cart. */

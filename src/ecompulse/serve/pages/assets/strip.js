@@ -22,6 +22,7 @@ export function strip() {
   onChange(show);
   show(current());
   zones();
+  document.querySelector(".top nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" }); // on a phone the pages scroll
   const bar = document.querySelector(".strip");
   new ResizeObserver(() => document.documentElement.style.setProperty("--strip", `${bar.offsetHeight}px`)).observe(bar);
   return pills();
