@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from msgspec import Struct
 
-from ecompulse.contract.columns import LOGGED, Violation, to_columns
+from ecompulse.contract.columns import LOGGED, Violation, alike, nulls, to_columns
 from ecompulse.contract.event import Event
 from ecompulse.contract.rules import violations
 
@@ -47,5 +47,5 @@ def check(
 
 def _of_all(value: str | Sequence[str | None] | None, count: int) -> pa.Array:
     if value is None:
-        return pa.nulls(count, pa.string())
-    return pa.array([value] * count if isinstance(value, str) else value, pa.string())
+        return nulls(count, pa.string())
+    return alike(value, count) if isinstance(value, str) else pa.array(value, pa.string())

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -30,6 +31,7 @@ from ecompulse.contract.read import KeptEvent
 
 TIME: Final = pa.timestamp("us", tz="UTC")
 MONEY: Final = pa.decimal128(18, 4)
+_TEXT: Final = pa.string()
 RATE: Final = pa.decimal128(18, 8)
 ITEM: Final = pa.struct(
     [
@@ -144,13 +146,17 @@ class Violation(Struct, frozen=True):
 
 
 class Columns(Struct):
-    """A batch under construction: its arrays by name, and what could not be converted."""
+    """A batch under construction: its arrays by name, what could not be converted, and the values of text columns as they came."""
 
     arrays: dict[str, pa.Array]
     violations: list[Violation]
     events: list[Event]
+    received_at_us: int
+    texts: dict[str, Sequence[str | None]]
+    """Of the text columns that hold anything: a look into a tuple costs a tenth of a call into Arrow, and groups are often small."""
 
 
+_PROPERTY_TYPES: Final = {name: LOGGED.field(name).type for name in PROPERTY_FIELDS}
 _NO_PROPERTIES: Final = Properties()
 _NO_METADATA: Final = Metadata()
 
@@ -167,17 +173,18 @@ def to_columns(events: list[Event], received_at_us: int) -> Columns:
     filled = np.zeros(count, np.uint8)
     arrays["event_id"] = _ids(envelope["event_id"], filled, violations)
     arrays["event_type"] = pa.array(envelope["event_type"], pa.string())
-    received = np.full(count, received_at_us, np.int64)
+    texts: dict[str, Sequence[str | None]] = {"event_type": envelope["event_type"]}
     arrays["timestamp"] = _times("timestamp", envelope["timestamp"], violations, filled, received_at_us)
     arrays["sent_at"] = _times("sent_at", envelope["sent_at"], violations)
-    arrays["received_at"] = pa.array(received).cast(pa.timestamp("us")).cast(TIME)
+    received = pa.py_buffer(np.full(count, received_at_us, np.int64))
+    arrays["received_at"] = pa.Array.from_buffers(TIME, count, [None, received])
     for name in ("user_id", "anonymous_id", "session_id", "source"):
-        arrays[name] = _texts(envelope[name])
+        arrays[name] = _texts(name, envelope[name], texts)
     arrays["filled"] = pa.array(filled)
     properties = [event.properties or _NO_PROPERTIES for event in events]
     for name, values in zip(PROPERTY_FIELDS, zip(*map(astuple, properties), strict=True), strict=True):
         if values.count(None) == count:
-            arrays[name] = pa.nulls(count, LOGGED.field(name).type)
+            arrays[name] = nulls(count, _PROPERTY_TYPES[name])
         elif name in MONEY_FIELDS:
             arrays[name] = _money(f"properties.{name}", values, violations)
         elif name in INTEGER_FIELDS:
@@ -187,22 +194,49 @@ def to_columns(events: list[Event], received_at_us: int) -> Columns:
         elif name == "items":
             arrays[name] = _items(events, values, violations)
         else:
-            arrays[name] = pa.array(values, pa.string())
+            arrays[name] = _texts(name, values, texts)
     metadata = [event.metadata or _NO_METADATA for event in events]
     for name, values in zip(METADATA_FIELDS, zip(*map(astuple, metadata), strict=True), strict=True):
-        arrays[name] = _texts(values)
+        arrays[name] = _texts(name, values, texts)
     _rests(events, arrays)
-    return Columns(arrays, violations, events)
+    return Columns(arrays, violations, events, received_at_us, texts)
 
 
-def _texts(values: Sequence[str | None]) -> pa.Array:
-    return pa.nulls(len(values), pa.string()) if values.count(None) == len(values) else pa.array(values, pa.string())
+SHARED_ROWS_MAX: Final = 4_096
+"""Longer columns are not kept for sharing: 512 of this length are 8 MB, and building one costs a long batch nothing."""
+
+
+def nulls(count: int, kind: pa.DataType) -> pa.Array:
+    """A column without values. Most of the contract's are, in any batch, so short ones are shared."""
+    return _nulls(count, kind) if count <= SHARED_ROWS_MAX else pa.nulls(count, kind)
+
+
+@lru_cache(maxsize=512)
+def _nulls(count: int, kind: pa.DataType) -> pa.Array:
+    return pa.nulls(count, kind)
+
+
+def alike(value: str, count: int) -> pa.Array:
+    """A text column that says the same in each row; short ones are shared."""
+    return _alike(value, count) if count <= SHARED_ROWS_MAX else pa.array([value] * count, pa.string())
+
+
+@lru_cache(maxsize=512)
+def _alike(value: str, count: int) -> pa.Array:
+    return pa.array([value] * count, pa.string())
+
+
+def _texts(name: str, values: Sequence[str | None], texts: dict[str, Sequence[str | None]]) -> pa.Array:
+    if values.count(None) == len(values):
+        return nulls(len(values), _TEXT)
+    texts[name] = values
+    return pa.array(values, _TEXT)
 
 
 def _rests(events: list[Event], arrays: dict[str, pa.Array]) -> None:
     if KeptEvent not in set(map(type, events)):
         for name in ("properties", "metadata", "extra"):
-            arrays[name] = pa.nulls(len(events), pa.string())
+            arrays[name] = nulls(len(events), pa.string())
         return
     for name, attribute in (("properties", "rest_properties"), ("metadata", "rest_metadata"), ("extra", "rest_envelope")):
         arrays[name] = pa.array([getattr(event, attribute, None) for event in events], pa.string())
@@ -264,7 +298,7 @@ def _times(
     fill_us: int | None = None,
 ) -> pa.Array:
     if texts.count(None) == len(texts) and fill_us is None:
-        return pa.nulls(len(texts), TIME)
+        return nulls(len(texts), TIME)
     try:
         array = pa.array(texts, pa.string()).cast(TIME)
         earliest = pc.min(array).value

@@ -33,7 +33,7 @@ RANGES: Final[dict[str, tuple[float, float]]] = {
 """Lowest and highest number of properties that are numbers, but no money."""
 CENT: Final = 100
 """A cent in ten-thousandths."""
-_TYPES, _SOURCES, _ENVIRONMENTS, _CURRENCIES = (pa.array(words, pa.string()) for words in (EVENT_TYPES, SOURCES, ENVIRONMENTS, CURRENCIES))
+_TYPES: Final = pa.array(EVENT_TYPES, pa.string())
 _EMPTY: Final = pa.scalar("", pa.string())
 _ENVELOPE_TEXTS: Final = ("user_id", "anonymous_id", "session_id")
 
@@ -43,71 +43,80 @@ def _flags(array: pa.Array) -> Mask:
     return flags
 
 
-def _given(array: pa.Array) -> Mask:
-    """Rows with a value that is not an empty text."""
+def _given(columns: Columns, name: str) -> Mask | None:
+    """Rows with a value that is not an empty text; None where that is all of them."""
+    array = columns.arrays[name]
     if array.null_count == len(array):
         return np.zeros(len(array), bool)
+    empty = "" in columns.texts.get(name, ())
+    if not array.null_count and not empty:
+        return None
     given: Mask = array.is_valid().to_numpy(zero_copy_only=False)
-    return given & _flags(pc.not_equal(array, _EMPTY)) if pa.types.is_string(array.type) else given
+    return given & _flags(pc.not_equal(array, _EMPTY)) if empty else given
 
 
-def _event_type(arrays: dict[str, pa.Array]) -> Found:
-    known = pc.is_in(arrays["event_type"], _TYPES)
-    if known.true_count != len(known):
-        yield ~_flags(known), "event_type", "must be one of " + ", ".join(EVENT_TYPES)
+def _event_type(columns: Columns) -> Found:
+    if not set(columns.texts["event_type"]) <= EVENT_TYPES.keys():
+        yield ~_flags(pc.is_in(columns.arrays["event_type"], _TYPES)), "event_type", "must be one of " + ", ".join(EVENT_TYPES)
 
 
-def _time(arrays: dict[str, pa.Array]) -> Found:
-    stamp = arrays["timestamp"].cast(pa.int64()).fill_null(EARLIEST_US).to_numpy(zero_copy_only=False)
-    received = arrays["received_at"].cast(pa.int64()).to_numpy(zero_copy_only=False)
+def _time(columns: Columns) -> Found:
+    array = columns.arrays["timestamp"]
+    stamp = np.frombuffer(array.buffers()[1], np.int64)[array.offset : array.offset + len(array)]
+    if array.null_count:  # what could not be read is named already
+        stamp = np.where(array.is_valid().to_numpy(zero_copy_only=False), stamp, EARLIEST_US)
     yield stamp < EARLIEST_US, "timestamp", "is before the year 2000"
-    yield stamp > received + AHEAD_US, "timestamp", "is more than a day ahead of the time of receipt"
+    yield stamp > columns.received_at_us + AHEAD_US, "timestamp", "is more than a day ahead of the time of receipt"
 
 
-def _who(arrays: dict[str, pa.Array]) -> Found:
+def _who(columns: Columns) -> Found:
     for name in _ENVELOPE_TEXTS:
-        if arrays[name].null_count < len(arrays[name]):
-            yield _flags(pc.equal(arrays[name], _EMPTY)), name, "must not be empty"
-    if arrays["user_id"].null_count:
-        yield ~(_given(arrays["user_id"]) | _given(arrays["anonymous_id"])), "user_id", "is required, unless anonymous_id is given"
+        if "" in columns.texts.get(name, ()):
+            yield _flags(pc.equal(columns.arrays[name], _EMPTY)), name, "must not be empty"
+    known = _given(columns, "user_id")
+    if known is not None:
+        device = _given(columns, "anonymous_id")
+        if device is not None:
+            yield ~(known | device), "user_id", "is required, unless anonymous_id is given"
 
 
-def _vocabularies(arrays: dict[str, pa.Array]) -> Found:
-    for name, field, words in (
-        ("source", "source", _SOURCES),
-        ("environment", "metadata.environment", _ENVIRONMENTS),
-        ("currency", "properties.currency", _CURRENCIES),
-    ):
-        array = arrays[name]
-        if array.null_count < len(array):
-            wrong = ~_flags(pc.is_in(array, words)) & array.is_valid().to_numpy(zero_copy_only=False)
-            yield (
-                wrong,
-                field,
-                "must be an ISO 4217 code such as EUR" if name == "currency" else "must be one of " + ", ".join(words.to_pylist()),
-            )
+def _vocabularies(columns: Columns) -> Found:
+    for name, field, words, told in _WORDS:
+        if not set(columns.texts.get(name, ())) <= words.keys():
+            array = columns.arrays[name]
+            known = _flags(pc.is_in(array, pa.array(list(words), pa.string())))
+            yield ~known & array.is_valid().to_numpy(zero_copy_only=False), field, told
 
 
-def _required(arrays: dict[str, pa.Array]) -> Found:
-    types = arrays["event_type"].dictionary_encode()
-    codes = types.indices.to_numpy()
-    for code, name in enumerate(types.dictionary.to_pylist()):
-        declared = EVENT_TYPES.get(name)
-        if declared is None:
-            continue
-        rows = np.flatnonzero(codes == code)
-        for group in declared.required:
-            given = np.zeros(len(rows), bool)
-            for field in group:
-                given |= _given(arrays[field].take(rows))
-            if not given.all():
-                missing = np.zeros(len(codes), bool)
-                missing[rows[~given]] = True
+_WORDS: Final = tuple(
+    (name, field, {None: None, **dict.fromkeys(words)}, told)
+    for name, field, words, told in (
+        ("source", "source", SOURCES, "must be one of " + ", ".join(SOURCES)),
+        ("environment", "metadata.environment", ENVIRONMENTS, "must be one of " + ", ".join(ENVIRONMENTS)),
+        ("currency", "properties.currency", CURRENCIES, "must be an ISO 4217 code such as EUR"),
+    )
+)
+"""(column, field path, the words that it may hold, reason)."""
+
+
+def _required(columns: Columns) -> Found:
+    types = columns.texts["event_type"]
+    present = set(types)
+    for name in present & EVENT_TYPES.keys():
+        for group in EVENT_TYPES[str(name)].required:
+            given = [_given(columns, field) for field in group]
+            if any(mask is None for mask in given):
+                continue
+            missing = ~np.logical_or.reduce([mask for mask in given if mask is not None])
+            if len(present) > 1:
+                missing &= np.fromiter((one == name for one in types), bool, len(types))
+            if missing.any():
                 path = group[0] if group[0] == "user_id" else f"properties.{group[0]}"
                 yield missing, path, f"is required for {name}" + (f", unless {group[1]} is given" if len(group) > 1 else "")
 
 
-def _ranges(arrays: dict[str, pa.Array]) -> Found:
+def _ranges(columns: Columns) -> Found:
+    arrays = columns.arrays
     for name in ("price", "total", "discount", "shipping", "tax"):
         if arrays[name].null_count < len(arrays[name]):
             yield scaled_values(arrays[name]) < 0, f"properties.{name}", "must be 0 or more"
@@ -117,18 +126,17 @@ def _ranges(arrays: dict[str, pa.Array]) -> Found:
             yield (values < low) | (values > high), f"properties.{name}", f"must be from {low:g} to {high:,.0f}"
 
 
-def _sizes(arrays: dict[str, pa.Array]) -> Found:
-    for name, array in arrays.items():
-        if name in _NOT_SIZED or not pa.types.is_string(array.type) or array.null_count == len(array):
-            continue
-        limit = text_limit(name)
+def _sizes(columns: Columns) -> Found:
+    for name in columns.texts:
+        array, limit = columns.arrays[name], text_limit(name)
         offsets = np.frombuffer(array.buffers()[1], np.int32)[array.offset : array.offset + len(array) + 1]
-        if len(offsets) > 1 and np.diff(offsets).max() > limit:  # bytes: never fewer than characters
+        if offsets[-1] - offsets[0] <= limit:  # all of them together are shorter
+            continue
+        if np.diff(offsets).max() > limit:  # bytes: never fewer than characters
             path = name if name in (*_ENVELOPE_TEXTS, "event_type") else f"metadata.{name}" if name in _METADATA else f"properties.{name}"
             yield _flags(pc.greater(pc.utf8_length(array), limit)), path, f"is longer than {limit:,} characters"
 
 
-_NOT_SIZED: Final = frozenset({"properties", "metadata", "extra"})
 _METADATA: Final = frozenset({"sdk_version", "platform", "environment"})
 
 
@@ -182,14 +190,14 @@ def _sums(lines: pa.StructArray, starts: Integers, ends: Integers) -> Integers:
     return told
 
 
-RULES: Final[tuple[Callable[[dict[str, pa.Array]], Found], ...]] = (_event_type, _time, _who, _vocabularies, _required, _ranges, _sizes)
+RULES: Final[tuple[Callable[[Columns], Found], ...]] = (_event_type, _time, _who, _vocabularies, _required, _ranges, _sizes)
 
 
 def violations(columns: Columns) -> list[Violation]:
     """The first thing wrong with each row, in order of rows; empty where all is well."""
     first = {violation.row: violation for violation in reversed(columns.violations)}
     for rule in RULES:
-        for mask, field, reason in rule(columns.arrays):
+        for mask, field, reason in rule(columns):
             if mask.any():
                 for row in np.flatnonzero(mask).tolist():
                     first.setdefault(row, Violation(row, field, reason))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import zlib
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +13,7 @@ import msgspec
 import pyarrow as pa
 import zstandard
 
-from ecompulse.contract.columns import LOGGED, DeadLetter
+from ecompulse.contract.columns import LOGGED, DeadLetter, nulls
 from ecompulse.log import DamagedEntry, Entry
 
 SCHEMA: Final = """
@@ -93,7 +94,14 @@ def pack_events(batch: pa.RecordBatch) -> tuple[bytes, bytes]:
     """The schema and the bytes of a batch, without the columns that are null throughout (most of the contract's are)."""
     names = [name for name, column in zip(batch.schema.names, batch.columns, strict=True) if column.null_count < len(column)]
     dense = batch.select(names)
-    return dense.schema.serialize().to_pybytes(), _compressor.compress(dense.serialize())
+    return _schema_bytes(tuple(names)), _compressor.compress(dense.serialize())
+
+
+@lru_cache(maxsize=1024)
+def _schema_bytes(names: tuple[str, ...]) -> bytes:
+    """The schema of these columns of `LOGGED` as Arrow writes it: a few sets of columns come again and again."""
+    schema: bytes = pa.schema([LOGGED.field(name) for name in names]).serialize().to_pybytes()
+    return schema
 
 
 def pack_rejected(rejected: Sequence[DeadLetter]) -> bytes:
@@ -133,5 +141,5 @@ def widen(dense: pa.RecordBatch) -> pa.RecordBatch:
     """Put back the columns of `LOGGED` that were left out as null."""
     present = dict(zip(dense.schema.names, dense.columns, strict=True))
     count = len(dense)
-    arrays = [present[field.name] if field.name in present else pa.nulls(count, field.type) for field in LOGGED]
+    arrays = [present[field.name] if field.name in present else nulls(count, field.type) for field in LOGGED]
     return pa.RecordBatch.from_arrays(arrays, schema=LOGGED)

@@ -331,7 +331,8 @@ def _insert(writer: duckdb.DuckDBPyConnection, frozen: Tail) -> None:
 
 def insert_rows(writer: duckdb.DuckDBPyConnection, rows: pa.Table) -> None:
     """Write rows and their sums, in the writer's transaction."""
-    writer.register("flushing", rows)
+    # In one chunk, because DuckDB's threads share chunks out: each would write a part of a row group, and the checkpoint write it again.
+    writer.register("flushing", rows.combine_chunks())
     writer.execute("insert into events select * from flushing")
     for table, sums in SUMS.items():
         writer.execute(f"insert into {table} {sums.format(rows='flushing')}")
