@@ -69,8 +69,8 @@ def test_a_damaged_log_is_a_problem(tmp_path: Path) -> None:
 
 def test_a_damaged_store_is_a_problem(tmp_path: Path) -> None:
     asked = settings(tmp_path)
-    (asked.data / "store").mkdir(parents=True)
-    (asked.data / "store" / "events.duckdb").write_bytes(b"no database" * 1000)
+    (asked.data / "stores" / "main").mkdir(parents=True)
+    (asked.data / "stores" / "main" / "events.duckdb").write_bytes(b"no database" * 1000)
     assert seen(doctor.examine(asked), "Store").state == doctor.PROBLEM
 
 

@@ -143,19 +143,39 @@ def _keys(settings: Settings) -> Iterator[Finding]:
 
 
 def _log(settings: Settings) -> Iterator[Finding]:
-    """SQLite's own look at each file of the log; its newest files are enough, older ones were looked at when they were closed."""
+    """SQLite's own look at the newest file of each partition, and every checksum of the newest files."""
     newest = [sorted(partition.glob("*.sqlite"))[-1:] for partition in sorted(settings.data.glob("log/*")) if partition.is_dir()]
     paths = [path for found in newest for path in found]
     for path in paths:
         if (wrong := _quick_check(path)) is not None:
-            remedy = "Stop the run, keep a copy of the folder, then `ecompulse verify`: the store has what it had already read."
+            remedy = (
+                "Stop the run, move this file and those of the same name with -wal and -shm out of the folder, and start again: new events "
+                "go behind what the store has had. What the store had not read of it is lost; then run `ecompulse verify`."
+            )
             yield Finding("Log", PROBLEM, f"{path} is damaged: {wrong}", remedy)
             return
-    yield Finding(
-        "Log",
-        "fine",
-        f"{len(paths)} partition{'' if len(paths) == 1 else 's'}, newest file of each is sound" if paths else "nothing in it yet",
-    )
+    damaged = _damaged_entries(settings.data / "log") if paths else []
+    yield from damaged
+    if not damaged:
+        told = f"{len(paths)} partition{'' if len(paths) == 1 else 's'}, the newest files are sound" if paths else "nothing in it yet"
+        yield Finding("Log", "fine", told)
+
+
+def _damaged_entries(folder: Path) -> list[Finding]:
+    from ecompulse.log import LogError
+    from ecompulse.run.log_damage import damage
+
+    found = []
+    try:
+        for one in damage(folder):
+            if one.lost:
+                remedy = f"{one.lost:,} events are lost: they are counted as dead letters. Send them again if you can."
+            else:
+                remedy = "Nothing is lost: the store has had these events. Do not rebuild it from this log; keep a copy of the store."
+            found.append(Finding("Log", PROBLEM, f"{one.message}: {one.count:,} events.", remedy))
+    except LogError as error:
+        found.append(Finding("Log", PROBLEM, str(error), "Stop the run and keep a copy of the folder before anything else."))
+    return found
 
 
 def _quick_check(path: Path) -> str | None:
@@ -172,7 +192,9 @@ def _quick_check(path: Path) -> str | None:
 
 def _store(settings: Settings) -> Iterator[Finding]:
     """The embedded store opened for reading, unless a run has it: then its readiness says more."""
-    path = settings.data / "store" / "events.duckdb"
+    from ecompulse.process.stores import current, folder_of
+
+    path = folder_of(settings.data, current(settings.data)) / "events.duckdb"
     if not settings.store.startswith("duckdb:") or not path.exists():
         yield Finding("Store", "fine", "nothing in it yet" if settings.store.startswith("duckdb:") else "is a server of its own")
         return
@@ -185,7 +207,10 @@ def _store(settings: Settings) -> Iterator[Finding]:
         with duckdb.connect(str(path), read_only=True) as connection:
             rows = connection.execute("select count(*) from duckdb_tables()").fetchone()
     except duckdb.Error as error:
-        remedy = "Move the folder `store` away and `ecompulse replay`: the store is built again from the log, as far back as that is kept."
+        remedy = (
+            f"Stop the run, move the folder {path.parent} away and start again: the store is built anew from the log, as far back as it is "
+            "kept, and what came before is counted as dead letters. Nothing that the log holds is lost."
+        )
         yield Finding("Store", PROBLEM, f"{path} cannot be opened: {error}", remedy)
         return
     yield Finding("Store", "fine", f"{values.say_bytes(path.stat().st_size)}, {rows[0] if rows else 0} tables")

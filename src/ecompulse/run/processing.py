@@ -167,7 +167,7 @@ class _Role:
             "disk": {
                 "folder": str(self._settings.data),
                 "log_bytes": folder_bytes(self._settings.data / "log"),
-                "store_bytes": folder_bytes(self._settings.data / "store"),
+                "store_bytes": folder_bytes(self._settings.data / "stores"),
                 "free_bytes": disk.free,
                 "total_bytes": disk.total,
             },
