@@ -1,4 +1,7 @@
-"""`make bench`: measures, and says how it compares. ONLY=single measures one subject; SECONDS=2 is a short run; PEERS=1 asks QuestDB too."""
+"""`make bench`: measures, and says how it compares.
+
+ONLY=single measures one subject; SECONDS=2 is a short run; PEERS=1 asks QuestDB, too.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The load: requests over many connections, as fast as they are answered (closed loop) or at a constant rate (open loop).
 
-In the open loop a request has its time before anything is sent, and its latency counts from then: a server that stands still for 100 ms is seen
-by every request that was due meanwhile, not by one. Run as `python -m bench.load` with a JSON specification on standard input.
+In the open loop a request has its time before anything is sent, and its latency counts from then: a server that stands still for 100 ms
+is seen by every request that was due meanwhile, not by one. Run as `python -m bench.load` with a JSON specification on standard input.
 """
 
 from __future__ import annotations
@@ -179,7 +179,7 @@ def _length(head: bytes) -> int:
     return int(head[at + 15 :].split(b"\r\n", 1)[0]) if at >= 0 else 0
 
 
-def _quantiles(values: np.ndarray) -> dict[str, float]:  # type: ignore[type-arg]  # floats of one kind or the other
+def _quantiles(values: np.ndarray) -> dict[str, float]:
     return {f"p{p:g}": round(float(np.percentile(values, p)), 3) for p in (50, 90, 99, 99.9, 100)}
 
 

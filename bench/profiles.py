@@ -56,16 +56,17 @@ def _say(out: Path) -> None:
     whole: Counter[str] = Counter()
     total = 0
     for line in out.with_suffix(".txt").read_text(encoding="utf-8").splitlines():
-        stack, _, count = line.rpartition(" ")
+        stack, _, samples = line.rpartition(" ")
+        count = int(samples)
         frames = [re.sub(r":\d+\)$", ")", frame) for frame in stack.split(";")]
-        total += int(count)
-        own[frames[-1]] += int(count)
+        total += count
+        own[frames[-1]] += count
         for frame in set(frames):
-            whole[frame] += int(count)
+            whole[frame] += count
     sys.stdout.write(f"\n{out.name}: {total} samples of running threads\n")
     for title, counts in (("own", own), ("with what it calls", whole)):
-        for frame, count in counts.most_common(25):
-            sys.stdout.write(f"  {title:20} {count / total:6.1%} {frame}\n")
+        for frame, found in counts.most_common(25):
+            sys.stdout.write(f"  {title:20} {found / total:6.1%} {frame}\n")
 
 
 if __name__ == "__main__":

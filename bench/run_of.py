@@ -109,7 +109,20 @@ def noop_server() -> Iterator[int]:
     granian = Path(sys.executable).with_name("granian")
     if not granian.exists():
         raise Trouble("granian is not installed, and the door's figures need it as their limit: make bench installs it")
-    command = [granian, "--interface", "rsgi", "--workers", "1", "--host", "127.0.0.1", "--port", str(port), "--loop", "uvloop", "--no-ws"]
+    command = [
+        str(granian),
+        "--interface",
+        "rsgi",
+        "--workers",
+        "1",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--loop",
+        "uvloop",
+        "--no-ws",
+    ]
     server = subprocess.Popen([*command, "--log-level", "error", "bench.noop:answer"], cwd=ROOT, stdin=subprocess.DEVNULL)
     try:
         wait_for(lambda: _open(port), 15, "granian listening")

@@ -5,11 +5,10 @@ from __future__ import annotations
 import statistics
 import time
 
-
 from bench.figures import Figure, Limit
 from bench.load import Load
 from bench.requests import batches, shop_events
-from bench.run_of import Setting, generate, noop_server, wrk
+from bench.run_of import Setting, Wrk, generate, noop_server, wrk
 from bench.system import System, Trouble, collector_alone, cpu_seconds
 from ecompulse.contract.check import check
 from ecompulse.contract.read import read_events
@@ -35,7 +34,7 @@ def single(setting: Setting) -> list[Figure]:
     middle = statistics.median(one.per_second for one in ours)
     limit = statistics.median(one.per_second for one in noops)
     detail = {
-        "rounds": [{"ours": round(a.per_second), "noop": round(b.per_second), "ratio": round(a.per_second / b.per_second, 3)} for a, b in zip(ours, noops, strict=True)],
+        "rounds": [_compared(one, other) for one, other in zip(ours, noops, strict=True)],
         "p50_ms": statistics.median(one.p50_ms for one in ours), "p99_ms": statistics.median(one.p99_ms for one in ours),
         "noop_p50_ms": statistics.median(one.p50_ms for one in noops), "noop_p99_ms": statistics.median(one.p99_ms for one in noops),
         "acknowledged": taken, "in_log": log,
@@ -44,6 +43,14 @@ def single(setting: Setting) -> list[Figure]:
     return [
         Figure("single", title, middle, "events/s", Limit("granian, RSGI, one worker, answering the same without looking", limit), detail)
     ]
+
+
+def _compared(ours: Wrk, noop: Wrk) -> dict[str, float]:
+    return {
+        "ours": round(ours.per_second),
+        "noop": round(noop.per_second),
+        "ratio": round(ours.per_second / noop.per_second, 3),
+    }
 
 
 def batched(setting: Setting) -> list[Figure]:
@@ -65,7 +72,8 @@ def batched(setting: Setting) -> list[Figure]:
     detail = {
         "rounds": [round(one.events / one.seconds) for one in ours], "limit_rounds": [round(one) for one in alone],
         "bytes_an_event": round(ours[0].bytes / ours[0].events), "latency_ms": ours[-1].latency_ms,
-        "collector_cores": round(statistics.median(used), 2), "generator_cores": round(statistics.median(one.cpu_seconds / one.seconds for one in ours), 2),
+        "collector_cores": round(statistics.median(used), 2),
+        "generator_cores": round(statistics.median(one.cpu_seconds / one.seconds for one in ours), 2),
         "acknowledged": taken, "in_log": log,
     }  # fmt: skip
     title = f"Batches of {BATCH} events, acknowledged after fsync, one collector, {BATCH_CONNECTIONS} connections"

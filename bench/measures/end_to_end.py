@@ -37,7 +37,8 @@ def _with(setting: Setting, collectors: int, limit: Limit) -> Figure:
         cores = {role: round(seconds_used / (time.perf_counter() - began), 2) for role, seconds_used in spent.items()}
         rows = stored(system) - rows_before
     must_all_be_there(sent, rows)
-    title = f"HTTP to a row that can be queried, batches of {BATCH}, {collectors} collector{'s' if collectors > 1 else ''}, load on the same cores"
+    doors = "1 collector" if collectors == 1 else f"{collectors} collectors"
+    title = f"HTTP to a row that can be queried, batches of {BATCH}, {doors}, load on the same cores"
     detail = {
         "acknowledged_per_second": round(sent.events / sent.seconds),
         "behind_when_the_load_ended": behind,

@@ -1,4 +1,7 @@
-"""How fast the synthetic shop makes events on one core: as Arrow, and as lines of JSON. Counted by processor time, so that neighbours do not matter."""
+"""How fast the synthetic shop makes events on one core: as Arrow, and as lines of JSON.
+
+Counted by processor time, so that neighbours do not matter.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long things take at half of capacity, in an open loop: from a request to its acknowledgement, and from there to a query that sees it."""
+"""How long things take at half of capacity: from a request to its acknowledgement, and from there to a query that sees it."""
 
 from __future__ import annotations
 
@@ -88,7 +88,9 @@ def fresh(setting: Setting) -> list[Figure]:
 
 def _probe(system: System, over: Any) -> tuple[list[float], list[float]]:
     """Send an event now and then and ask until it is found: milliseconds from acknowledgement to answer, and those of each query."""
-    seen, polls, pause = [], [], threading.Event()
+    seen: list[float] = []
+    polls: list[float] = []
+    pause = threading.Event()
     while not over() or len(seen) < PROBES_MIN:
         name = str(uuid.uuid4())
         sent = {"event_id": name, "event_type": "custom", "user_id": "bench", "properties": {"name": "probe"}}

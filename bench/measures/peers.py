@@ -18,8 +18,8 @@ import msgspec
 import numpy as np
 
 from bench.figures import Figure, Limit
-from bench.measures.end_to_end import drained, stored
 from bench.load import Load
+from bench.measures.end_to_end import drained, stored
 from bench.requests import shop_events, uuid_texts
 from bench.run_of import Setting, generate
 from bench.system import Trouble, ask, free_port, running, wait_for
