@@ -57,7 +57,7 @@ export async function question(name, state, when, { signal, extra } = {}) {
 }
 
 /** Rows as objects by column name. */
-export function records({ columns, rows }) {
+function records({ columns, rows }) {
   const names = columns.map((column) => column.name ?? column);
   return rows.map((row) => Object.fromEntries(names.map((name, index) => [name, row[index]])));
 }

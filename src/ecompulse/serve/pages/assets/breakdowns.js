@@ -17,7 +17,7 @@ const named = (name, label, unknown, text = (value) => value) => ({
   name, label, main: true, value: (row) => (row[name] === null ? "" : String(text(row[name])).toLowerCase()), write: (row) => (row[name] === null || row[name] === "" ? unknown : text(row[name])),
 });
 
-export const TABS = {
+const TABS = {
   sources: { label: "Sources", question: "sources", filter: "traffic_source", columns: [named("traffic_source", "Source", "unknown"), { name: "channel", minor: true, label: "Channel", value: (row) => row.channel ?? "", write: (row) => row.channel ?? "–" }, ...FIGURES] },
   campaigns: { label: "Campaigns", question: "campaigns", filter: "campaign", columns: [named("campaign", "Campaign", "no campaign"), { name: "traffic_source", minor: true, label: "Source", value: (row) => row.traffic_source ?? "", write: (row) => row.traffic_source ?? "–" }, ...FIGURES] },
   pages: { label: "Pages", question: "pages", filter: "page", field: "page_path", columns: [named("page_path", "Page", "unknown"), number("views", "Views", true), number("visitors", "Visitors", true), number("entries", "Entries", true)] },

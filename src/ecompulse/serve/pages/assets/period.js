@@ -27,7 +27,7 @@ export function period(state, now = Date.now()) {
   };
 }
 
-export const GRAINS = ["minute", "hour", "day", "week", "month"];
+const GRAINS = ["minute", "hour", "day", "week", "month"];
 
 const spans = {
   live: (_, now) => ({ from: Math.floor(now / MINUTE) * MINUTE - 29 * MINUTE, end: Math.floor(now / MINUTE) * MINUTE + MINUTE }),
@@ -71,10 +71,10 @@ export function startOf(time, grain, zone) {
   return fromWall(grain === "week" ? day - ((wall.getUTCDay() + 6) % 7) * DAY : day, zone);
 }
 
-export const startOfDay = (time, zone) => startOf(time, "day", zone);
+const startOfDay = (time, zone) => startOf(time, "day", zone);
 
 /** The same wall-clock time some days later, across changes of the clocks. */
-export function shiftDays(time, count, zone) {
+function shiftDays(time, count, zone) {
   return fromWall(wallClock(time, zone).getTime() + count * DAY, zone);
 }
 

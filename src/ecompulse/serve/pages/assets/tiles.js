@@ -2,11 +2,11 @@
 
 import { byId, el, write } from "./element.js";
 import { FIGURES } from "./figures.js";
-import { NOTHING, change as compared, integer } from "./format.js";
+import { change as compared, integer } from "./format.js";
 import { spark } from "./spark.js";
 import { change, current } from "./state.js";
 
-/** Builds the tiles in their reserved places; returns {show(figures), live(realTime)}. */
+/** Builds the tiles in their reserved places; returns {show(figures), visitors(realTime)}. */
 export function tiles() {
   const parts = {};
   for (const [name, figure] of Object.entries(FIGURES)) {
@@ -44,10 +44,6 @@ export function tiles() {
     },
     visitors(moment) {
       put("visitors", moment.active_visitors_5m, null, lately(moment));
-    },
-    /** Marks the tiles as waiting, at their final size. */
-    wait() {
-      for (const { value } of Object.values(parts)) if (!value.textContent) write(value, NOTHING);
     },
   };
 }
