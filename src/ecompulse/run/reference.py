@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from ecompulse.observe import metrics
 from ecompulse.run.cli import COMMANDS
@@ -95,11 +96,83 @@ def schema_page() -> str:
     return markdown.schema_page()
 
 
+def http_page() -> str:
+    """All requests of both ports."""
+    from ecompulse import __version__
+    from ecompulse.collect.openapi import document
+    from ecompulse.collect.routes import ROUTES
+    from ecompulse.serve.openapi import openapi as analytics
+    from ecompulse.serve.routes import ENDPOINTS
+
+    documents = (
+        ("The collector (port 8080)", document(ROUTES)),
+        ("Dashboard and API (port 8081)", analytics(ENDPOINTS, __version__)),
+    )
+    return f"""{HEADER}# HTTP
+
+Each port describes itself at `/openapi.json` (OpenAPI 3.1), and the dashboard shows that of its API at `/docs`.
+Errors are problem details (RFC 9457).
+
+{chr(10).join(f"## {title}{chr(10)}{chr(10)}{_requests(document)}" for title, document in documents)}"""
+
+
+def _requests(document: dict[str, Any]) -> str:
+    rows = [
+        f"| `{method.upper()} {path}` | {_cell(operation['summary'])} | {', '.join(operation['responses'])} |"
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    ]
+    return f"| request | what it does | answers |\n|---|---|---|\n{_lines(rows)}"
+
+
+def segment_page() -> str:
+    """What Segment's names become."""
+    from ecompulse.collect.dialects import segment_names as names
+
+    events = [f"| {name.title()} | `{kind}` |" for name, kind in names.TRACKS.items()]
+    kept = [f"| {name} | `custom` |" for name in names.KEPT_CUSTOM]
+    groups = (
+        ("of a product, and of a line of `products`", names.PRODUCT),
+        ("of an order", names.ORDER),
+        ("of a search", names.SEARCH),
+        ("of a page", names.PAGE),
+        ("`context.campaign`", names.CAMPAIGN),
+        ("`context.page`", names.CONTEXT_PAGE),
+        ("`context`", names.CONTEXT),
+    )
+    properties = [f"| `{old}` | {where} | `{new}` |" for where, table in groups for old, new in table.items()]
+    return f"""{HEADER}# Segment
+
+The collector speaks Segment's HTTP API: `/v1/track`, `/page`, `/screen`, `/identify`, `/group`, `/alias` and `/batch`. Point any of its
+SDKs here as host; the write key is taken as a key of ours where keys are asked for. RudderStack's SDKs send the same.
+
+## Events
+
+Names of the e-commerce spec v2; upper and lower case are one. `page` and `screen` become `page_view`; every other call and name
+becomes a `custom` event of that name, with all of its properties.
+
+| Segment's event | becomes |
+|---|---|
+{_lines([*events, *kept])}
+## Properties
+
+Names that are the same in both are left out; what the contract does not name is kept as it came.
+
+| Segment's name | where | becomes |
+|---|---|---|
+{_lines(properties)}
+A `messageId` that is no UUID becomes one that is always the same for the site and that id, so that a message sent twice counts once;
+the original is kept.
+"""
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "metrics.md": metrics_page,
     "cli.md": commands_page,
     "schema.md": schema_page,
+    "http.md": http_page,
+    "segment.md": segment_page,
 }
 
 
