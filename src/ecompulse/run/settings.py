@@ -52,6 +52,9 @@ class Settings:
 
     # Limits
     body_max: int = setting("10MB", values.size(1_000, 1_000_000_000), "Largest request body, after decompression.")
+    key_events_per_second: int = setting(
+        "0", values.whole(0, 10_000_000), "Events a second that one key (without keys: one address) may send; 0 is no limit."
+    )
     log_keep_time: float = setting("7d", values.duration(60, 3650 * 86400), "How long the log keeps events that every store has.")
     log_keep_bytes: int = setting(
         "20GB", values.size(64_000_000, 10**15), "Size at which the collector answers 503 rather than fill the disk."

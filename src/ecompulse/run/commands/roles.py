@@ -58,6 +58,7 @@ def collect(*, partition: int = 0, settings: Given = NONE_GIVEN, supervisor: Sup
         keys_required=not (found.collect.loopback and found.serve.loopback),
         body_max=found.body_max,
         ip_addresses=found.ip_addresses,
+        key_events_per_second=found.key_events_per_second,
         log_keep_bytes=found.log_keep_bytes,
     )
     try:
