@@ -50,13 +50,13 @@ def fill(folder: Path, leave: int = 0) -> Path:
 
 
 @contextlib.contextmanager
-def failing(system: RunningSystem, role: str, calls: str, when: str, error: str = "EIO") -> Iterator[None]:
-    """While the block runs, some system calls of a role fail (`when` as strace has it: which of them)."""
+def failing(system: RunningSystem, role: str, calls: str, when: str, how: str = "error=EIO") -> Iterator[None]:
+    """While the block runs, some system calls of a role fail (`when` and `how` as strace has them: which calls, and in what way)."""
     strace = shutil.which("strace")
     if strace is None:
         pytest.fail("this test needs strace: apt-get install strace")
     said = system.folder / f"strace-{uuid.uuid4().hex}.txt"
-    options = ["-f", "-e", f"trace={calls}", "-e", f"inject={calls}:error={error}:when={when}", "-p", str(system.role(role))]
+    options = ["-f", "-e", f"trace={calls}", "-e", f"inject={calls}:{how}:when={when}", "-p", str(system.role(role))]
     with said.open("wb") as out:
         tracer = subprocess.Popen([strace, *options], stdin=subprocess.DEVNULL, stdout=out, stderr=out)
     try:
