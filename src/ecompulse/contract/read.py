@@ -230,16 +230,21 @@ def _each(raws: list[bytes], sent_at: str | None) -> Read:
             except (msgspec.DecodeError, UnicodeDecodeError) as malformed:  # behind the wrong type it is no JSON either
                 read.rejected.append(Rejection(index, None, "", f"{_NOT_JSON}{_unreadable(raw, malformed)}", raw))
             else:
-                _sort_in(read, index, found, raw)
+                _sort_in(read, index, found, raw, walked=not _needs_a_walk(raw))
         except _MALFORMED as error:
             read.rejected.append(Rejection(index, None, "", f"{_NOT_JSON}{_unreadable(raw, error)}", raw))
     _with_sent_at(read.events, sent_at)
     return read
 
 
-def _sort_in(read: Read, index: int, found: Any, raw: bytes | None) -> None:
+def _needs_a_walk(raw: bytes) -> bool:
+    """Whether the JSON of an event may hold a NUL, or nest too deeply: a look at its bytes, for half of the time that a walk takes."""
+    return b"\\u0000" in raw or raw.count(b"{") + raw.count(b"[") > NESTING_LIMIT
+
+
+def _sort_in(read: Read, index: int, found: Any, raw: bytes | None, *, walked: bool = False) -> None:
     try:
-        event = _kept(found)
+        event = _kept(found, walked)
     except _Wrong as wrong:
         event_id = found.get("event_id") if isinstance(found, dict) else None
         body = raw if raw is not None else _encode(found)
@@ -255,11 +260,11 @@ class _Wrong(Exception):
         self.field, self.reason = field, reason
 
 
-def _kept(found: Any) -> Event:
-    """An event from a decoded object: what the contract names, typed; all else as JSON beside it."""
+def _kept(found: Any, walked: bool) -> Event:
+    """An event from a decoded object: what the contract names, typed; all else as JSON. `walked`: it has no NUL and is not deep."""
     if not isinstance(found, dict):
         raise _Wrong("", "an event is a JSON object")
-    nul = _path_of_nul(found, 0)
+    nul = None if walked else _path_of_nul(found, 0)
     if nul is not None:
         raise _Wrong(nul, "contains a NUL character")
     named, rest = _divide(found, _ENVELOPE)

@@ -33,8 +33,8 @@ logger = logging.getLogger(__name__)
 
 PACE_SECONDS: Final = 0.02
 """Rounds begin this far apart at least: each has some milliseconds of fixed cost, and freshness is promised to 100 ms."""
-ROUND_EVENTS: Final = 32_768
-"""Events of a round at most: 50 ms of work, and about 40 MB."""
+ROUND_EVENTS: Final = 30_720
+"""Events of a round at most: 50 ms of work, about 40 MB, and a quarter of a row group, so that a full tail is a whole one."""
 TAIL_ROWS: Final = 122_880
 """A row group of DuckDB: transactions of whole ones go past its write-ahead log."""
 TAIL_SECONDS: Final = 2.0
