@@ -59,11 +59,16 @@ def _machine(results: Results) -> str:
     machine = results.machine
     sync, versions = machine["fsync_ms"], ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
     loads = [figure.detail["load_average"] for figure in results.figures if "load_average" in figure.detail]
+    crowd = (
+        " Other work shared the cores meanwhile: absolute figures are too low by about as much, and ratios are rough."
+        if max(loads) > 1.5 * machine["cores"]
+        else ""
+    )
     return (
         f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, {machine['system']}, "
         f"Python {machine['python']}, {versions}. "
         f"Writing 64 kB and having it on disk took {sync['p50']} ms (p99 {sync['p99']} ms). Measured {results.at[:10]}, "
-        f"{results.seconds:g} s a load; load average when a measurement began: {min(loads)} to {max(loads)}."
+        f"{results.seconds:g} s a load; load average when a measurement began: {min(loads)} to {max(loads)}.{crowd}"
     )
 
 
@@ -120,7 +125,7 @@ def _ratios(figures: Iterable[Figure], targets: dict[str, Target]) -> str:
     for figure in figures:
         target = targets.get(figure.name)
         if figure.ratio is not None and target is not None and target.ratio is not None:
-            rows.append((figure.title.split(",")[0][:44], figure.ratio, target.ratio, bool(shortfalls(figure, target))))
+            rows.append((figure.name, figure.ratio, target.ratio, bool(shortfalls(figure, target))))
     return plot.bars("Figures as a share of their limit; the mark is the target", rows)
 
 

@@ -82,12 +82,11 @@ def batched(setting: Setting) -> list[Figure]:
 
 
 def checked_per_second(bodies: list[bytes], seconds: float) -> float:
-    """Events a second that one core decodes and checks, and does nothing else with."""
+    """Events a second that one core decodes, body by body, and checks, all at once, as a collector does with what waits together."""
     count, began = 0, time.perf_counter()
     while (now := time.perf_counter()) - began < seconds:
-        for body in bodies:
-            read = read_events(body)
-            count += len(check(read.events, time.time_ns() // 1000).batch)
+        events = [event for body in bodies for event in read_events(body).events]
+        count += len(check(events, time.time_ns() // 1000).batch)
     return count / (now - began)
 
 
