@@ -103,6 +103,7 @@ class Processing:
         self._ended = threading.Event()
         self._retention = threading.Thread(target=self._retain, name="retention", daemon=True)
         self._rebuilding: threading.Thread | None = None
+        self._exchanging = False
         self._replaced: threading.Thread | None = None
         self.rebuild: Rebuild | None = None
         """The rebuild that is under way, or the last one."""
@@ -156,8 +157,8 @@ class Processing:
 
     @property
     def alive(self) -> bool:
-        """Whether the engine's thread runs."""
-        return self._line.thread.is_alive()
+        """Whether the engine's thread runs, or another is about to take its place."""
+        return self._exchanging or self._line.thread.is_alive()
 
     def stop(self) -> None:
         """Take what the log holds as far as two seconds go, write everything, and close."""
@@ -204,10 +205,12 @@ class Processing:
         try:
             with self._new_line(rebuild.into) as line:
                 self._fill(line, rebuild, began)
+                self._exchanging = True
                 self._take_over(line)
         except Exception as error:
             logger.exception("the store %s was not rebuilt", rebuild.into)
             rebuild.failure = f"{type(error).__name__}: {error}"
+        self._exchanging = False
         rebuild.seconds, rebuild.finished = time.monotonic() - began, True
 
     @contextmanager
