@@ -26,6 +26,8 @@ UNKNOWN: Final = np.uint64(0)
 
 GROWTH: Final = 3
 """A run is merged into the one before it once that is less than this many times larger: so there are log₃ of them."""
+ALLOCATED_BYTES: Final = 1 << 20
+"""Zeros written at once where a file system cannot be asked for room."""
 MERGE_ROWS: Final = 1_000_000
 """Ids merged at once: 24 MB of memory a step, whatever the size of the runs."""
 
@@ -178,7 +180,12 @@ def _pieces(runs: Sequence[Run]) -> Iterator[Run]:
 def _write(folder: Path, runs: Sequence[Run]) -> Run:
     count = sum(len(run) for run in runs)
     path = folder / f"{uuid.uuid4().hex}.run"
-    columns = np.memmap(path, np.uint64, "w+", shape=(3, count))
+    try:
+        _allocate(path, 3 * 8 * count)
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise OSError(error.errno, f"{path}: {count} ids could not be written: {error.strerror}") from error
+    columns = np.memmap(path, np.uint64, "r+", shape=(3, count))
     start = 0
     for piece in _pieces(runs):
         end = start + len(piece)
@@ -193,6 +200,16 @@ def _write(folder: Path, runs: Sequence[Run]) -> Run:
         finally:
             os.close(descriptor)
     return _open(path)
+
+
+def _allocate(path: Path, size: int) -> None:
+    """Make a file with all its room: to write into a mapped hole of a full disk is no error but the end of the process (SIGBUS)."""
+    with path.open("wb") as made:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(made.fileno(), 0, size)
+        else:  # macOS
+            for start in range(0, size, ALLOCATED_BYTES):
+                made.write(bytes(min(ALLOCATED_BYTES, size - start)))
 
 
 def _open(path: Path, comparable: bool = True) -> Run:
