@@ -108,7 +108,7 @@ def noop_server() -> Iterator[int]:
     port = free_port()
     granian = Path(sys.executable).with_name("granian")
     if not granian.exists():
-        raise Trouble("granian is not installed, and the door's figures need it as their limit: make bench installs it")
+        raise Trouble("granian is not installed, and it is the limit of this figure: .venv/bin/python -m pip install granian")
     command = [
         str(granian),
         "--interface",
