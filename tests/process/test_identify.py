@@ -61,7 +61,9 @@ def test_files_are_merged_as_they_grow(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(identify, "MERGE_ROWS", 100)
     ids, rows = Ids(tmp_path), 0
     for n in range(40):
-        assert not ids.classify(b"".join(uuid.UUID(int=random.Random(n * 1000 + k).getrandbits(128)).bytes for k in range(50)), prints(*[1] * 50)).any()
+        assert not ids.classify(
+            b"".join(uuid.UUID(int=random.Random(n * 1000 + k).getrandbits(128)).bytes for k in range(50)), prints(*[1] * 50)
+        ).any()
         ids.freeze()
         names = ids.write()
         ids.forget()
