@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import resource
 import signal
 import sys
+import threading
 from typing import Final
 
 import uvloop
@@ -28,6 +30,7 @@ SWITCH_SECONDS: Final = 0.0005
 """How long one thread keeps the interpreter while another waits: the usual 5 ms would delay the commit thread after each fsync."""
 DRAIN_SECONDS: Final = 2.0
 """For answers that are due at the end; `run` waits three seconds before it kills."""
+THREAD_DIED: Final = 70  # EX_SOFTWARE of sysexits.h
 COMMIT_SECONDS: Final = 0.8
 """For the last group, once nobody can add to it."""
 
@@ -46,12 +49,20 @@ def serve(config: Config) -> int:
     """
     keys = Keys(config.data)
     log = open_log(config)
+    threading.excepthook = _end_process
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(config, keys, log))
     finally:
         log.close()
     return 0
+
+
+def _end_process(fault: threading.ExceptHookArgs) -> None:
+    """End a collector whose commit thread died of a fault: alive it would take requests and never answer; the supervisor starts another."""
+    _log.error("thread_died", thread=fault.thread.name if fault.thread is not None else "", reason=repr(fault.exc_value))
+    sys.stderr.flush()
+    os._exit(THREAD_DIED)
 
 
 def open_log(config: Config) -> Appender:

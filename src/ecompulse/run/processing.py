@@ -25,6 +25,7 @@ from ecompulse.observe.logs import logger
 from ecompulse.process.engine import Limits
 from ecompulse.process.service import Config, Processing
 from ecompulse.process.step import Context
+from ecompulse.process.steps.country import GeoDatabaseUnreadable, open_database
 from ecompulse.process.steps.installed import StepUnusable, load_steps
 from ecompulse.process.steps.rates import read_rates
 from ecompulse.run.errors import NOT_SO, Refused
@@ -53,8 +54,10 @@ def serve(settings: Settings) -> int:
     """
     sys.setswitchinterval(SWITCH_SECONDS)
     try:
+        if settings.geo is not None:
+            open_database(str(settings.geo))
         processing = Processing(_config(settings), load_steps, _watch)
-    except (StoreError, StepUnusable, LogError, OSError, ValueError) as error:
+    except (StoreError, StepUnusable, GeoDatabaseUnreadable, LogError, OSError, ValueError) as error:
         raise Refused(str(error), "`ecompulse doctor` says more.", NOT_SO) from error
     letters = Letters(settings.data, processing.mark_replayed, settings.ip_addresses)
     role = _Role(settings, processing)

@@ -1,0 +1,92 @@
+"""The embedded store: one owner, migrations forward only, and questions that never outlive it."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from ecompulse.store import QueryError, QueryTimeout, StoreError
+from ecompulse.store.duckdb import DuckDBStore
+from ecompulse.store.duckdb.relations import MIGRATIONS
+
+ENDLESS = "select count(*) from range(100000000) a, range(100000000) b where (a.range * b.range) % 7 = 3"
+
+
+def test_a_store_is_brought_up_version_by_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    DuckDBStore(tmp_path).close()
+    later = (*MIGRATIONS, ("create table shelves (site varchar)", "insert into shelves values ('default')"))
+    monkeypatch.setattr("ecompulse.store.duckdb.database.MIGRATIONS", later)
+    for _ in range(2):  # the second time there is nothing to do
+        store = DuckDBStore(tmp_path)
+        with store.snapshot() as snapshot:
+            assert snapshot.query("select count(*) as n from shelves").to_pylist() == [{"n": 1}]
+        store.close()
+
+
+def test_a_migration_that_fails_leaves_the_store_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    DuckDBStore(tmp_path).close()
+    broken = (*MIGRATIONS, ("create table shelves (site varchar)", "insert into nowhere values (1)"))
+    with monkeypatch.context() as patched:
+        patched.setattr("ecompulse.store.duckdb.database.MIGRATIONS", broken)
+        with pytest.raises(StoreError, match="nowhere"):
+            DuckDBStore(tmp_path)
+    store = DuckDBStore(tmp_path)
+    with store.snapshot() as snapshot, pytest.raises(QueryError, match="shelves"):
+        snapshot.query("select * from shelves")
+    store.close()
+
+
+def test_a_store_of_a_later_version_is_refused(tmp_path: Path) -> None:
+    DuckDBStore(tmp_path).close()
+    with duckdb.connect(str(tmp_path / "events.duckdb")) as connection:
+        connection.execute("insert into version values (99)")
+    with pytest.raises(StoreError, match=r"later ecompulse .*version 99"):
+        DuckDBStore(tmp_path)
+
+
+def test_a_file_that_is_no_store_is_named(tmp_path: Path) -> None:
+    (tmp_path / "events.duckdb").write_bytes(b"not a database" * 1000)
+    with pytest.raises(StoreError, match=r"events\.duckdb"):
+        DuckDBStore(tmp_path)
+
+
+def test_a_question_that_runs_too_long_is_ended(tmp_path: Path) -> None:
+    store = DuckDBStore(tmp_path)
+    with store.snapshot(0.2) as snapshot, pytest.raises(QueryTimeout, match=r"0\.2 s"):
+        snapshot.query(ENDLESS)
+    with store.snapshot() as snapshot:
+        assert snapshot.query("select 1 as n").to_pylist() == [{"n": 1}]
+    store.close()
+
+
+def test_closing_ends_the_questions_that_are_being_answered(tmp_path: Path) -> None:
+    store, asked, ended = DuckDBStore(tmp_path), threading.Event(), []
+
+    def ask() -> None:
+        with store.snapshot(60) as snapshot:
+            asked.set()
+            try:
+                snapshot.query(ENDLESS)
+            except QueryError as error:
+                ended.append(error)
+
+    asker = threading.Thread(target=ask)
+    asker.start()
+    asked.wait(5)
+    store.close()
+    asker.join(5)
+    assert len(ended) == 1
+    with pytest.raises(QueryError, match="closing"), store.snapshot():
+        pass
+
+
+def test_questions_reach_no_file_and_change_no_setting(tmp_path: Path) -> None:
+    store = DuckDBStore(tmp_path)
+    for sql in ("select * from read_text('/etc/hostname')", "set memory_limit = '1GB'", f"copy (select 1) to '{tmp_path}/x.csv'"):
+        with store.snapshot() as snapshot, pytest.raises(QueryError):
+            snapshot.query(sql)
+    assert not (tmp_path / "x.csv").exists()
+    store.close()
