@@ -39,7 +39,7 @@ requirements: $(VENV)/installed-test ## Pin anew what the package and its tests 
 	@$(BIN)/uv pip compile --quiet --universal --no-emit-index-url --no-emit-find-links --custom-compile-command 'make requirements' \
 		--python-version 3.11 --upgrade pyproject.toml -o requirements.txt
 	@$(BIN)/uv pip compile --quiet --universal --no-emit-index-url --no-emit-find-links --custom-compile-command 'make requirements' \
-		--python-version 3.11 --upgrade --extra test -c requirements.txt pyproject.toml -o requirements-test.txt
+		--python-version 3.11 --upgrade --extra test --extra bench -c requirements.txt pyproject.toml -o requirements-test.txt
 
 clean: ## Take away what was made here, except the data of runs
 	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
