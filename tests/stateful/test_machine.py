@@ -260,7 +260,7 @@ class Refusing:
 
 TestMachine = Machine.TestCase
 TestMachine.settings = settings(
-    max_examples=12,
+    max_examples=8,
     stateful_step_count=25,
     deadline=None,
     suppress_health_check=list(HealthCheck),
