@@ -226,9 +226,7 @@ def _with_origin(group: list[Ticket], checked: Checked) -> pa.RecordBatch:
     return batch
 
 
-def _verdicts(
-    group: list[Ticket], wrong: dict[int, Violation], letters: list[DeadLetter], mask: Mask
-) -> Iterator[Verdict]:
+def _verdicts(group: list[Ticket], wrong: dict[int, Violation], letters: list[DeadLetter], mask: Mask) -> Iterator[Verdict]:
     """Each request's verdict as if it held no duplicates; puts what is rejected into `letters`."""
     row = 0
     for ticket in group:

@@ -69,9 +69,7 @@ class Door:
             if wait:
                 raise Refused(problem(429, f"More events than this sender may send; try again in {wait} s.", (("Retry-After", str(wait)),)))
         address = client_address(request) if self.config.ip_addresses != "none" else None
-        return Intake(
-            read, shape, sender.site, dialect, sender.key, request.received_at_us, len(request.body), address, browser(request)
-        )
+        return Intake(read, shape, sender.site, dialect, sender.key, request.received_at_us, len(request.body), address, browser(request))
 
 
 def _unauthorized(detail: str) -> Refused:

@@ -44,7 +44,7 @@ SENT: Final = (202, 400, 401, 403, 413, 415, 422, 429, 503)
 CLIENT: Final = (200, 400, 401, 403, 413, 415, 429, 503)
 
 ROUTES: Final[tuple[Route, ...]] = (
-    Route("POST", "/v1/events", canonical.receive, "One event, an array, {\"events\": […]} or NDJSON.", "Events", SENT),
+    Route("POST", "/v1/events", canonical.receive, 'One event, an array, {"events": […]} or NDJSON.', "Events", SENT),
     *(Route("POST", f"/api/events/{kind}", rest.RECEIVE[kind], summary, f"Rest-{kind}", SENT) for kind, summary in rest.SUMMARIES.items()),
     *(Route("POST", f"/v1/{call}", segment.receive_one(call), f"Segment HTTP API: {call}.", "Segment", CLIENT) for call in segment.CALLS),
     Route("POST", "/v1/batch", segment.receive_batch, "Segment HTTP API: batch.", "SegmentBatch", CLIENT),
@@ -126,5 +126,3 @@ def _preflight(request: Request, methods: dict[str, Route]) -> Answer:
             ("Access-Control-Max-Age", str(PREFLIGHT_SECONDS)),
         ),
     )
-
-
