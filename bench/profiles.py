@@ -6,7 +6,6 @@ py-spy must be allowed to look at other processes (root, or `kernel.yama.ptrace_
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -39,8 +38,13 @@ def main(seconds: int) -> None:
                     recording.result()
                     _say(Path(name) / f"{role}-{kind}")
                     if kind == "batches" or role == "collect":
-                        shutil.copy((Path(name) / f"{role}-{kind}").with_suffix(".svg"), OUT / f"{role}-{kind}.svg")
+                        drawn = (Path(name) / f"{role}-{kind}").with_suffix(".svg").read_text(encoding="utf-8")
+                        (OUT / f"{role}-{kind}.svg").write_text(_TITLE.sub(f">{role}, {kind}<", drawn), encoding="utf-8")
                 sending.result()
+
+
+_TITLE = re.compile(r">[^<>]*py-spy record[^<>]*<")
+"""py-spy's title is its command line, with the paths of the machine that it ran on."""
 
 
 def _record(pid: int, seconds: int, out: Path) -> None:
