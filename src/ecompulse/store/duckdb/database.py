@@ -256,10 +256,9 @@ class DuckDBStore:
             raise QueryTimeout(f"{CURSORS_MAX} questions are being answered already; try again")
         cursor: duckdb.DuckDBPyConnection | None = None
         try:
-            with self._lock:
+            with self._lock:  # the tail and the tables are taken at one moment: a flush moves rows between them under the same lock
                 if self._closing:
                     raise QueryError("the store is closing; ask again in a moment")
-            with self._lock:  # the tail and the tables are taken at one moment: a flush moves rows between them under the same lock
                 fresh = not self._cursors
                 cursor = self._connection.cursor() if fresh else self._cursors.pop()
                 parts = [part for part in (self._frozen, self._tail) if part is not None]
