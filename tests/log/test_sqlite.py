@@ -14,8 +14,10 @@ from ecompulse.contract.columns import DeadLetter
 from ecompulse.contract.event import Event, Properties
 from ecompulse.log import DamagedEntry, LogError
 from ecompulse.log.sqlite import SqliteAppender, SqliteReader, file, retain
+from ecompulse.log.sqlite.retain import JUMP_SECONDS, TRUST_SECONDS, AgeClock
 
 NOW_US = 1_790_000_000_000_000
+DAY = 86_400.0
 
 
 def events(count: int, user: str = "u") -> pa.RecordBatch:
@@ -156,3 +158,55 @@ def test_waiting_ends_at_an_append(tmp_path: Path) -> None:
     began = time.monotonic()
     assert reader.wait(5)
     assert time.monotonic() - began < 1
+
+
+class Clock:
+    """A machine's two clocks, of which the wall's can be set."""
+
+    def __init__(self) -> None:
+        self.steady, self.set_by = 100.0, 1_800_000_000.0
+
+    def wall(self) -> float:
+        return self.steady + self.set_by
+
+
+def test_a_clock_set_a_day_ahead_makes_no_file_old_until_it_has_stayed_so() -> None:
+    clock = Clock()
+    ages = AgeClock(clock.wall, lambda: clock.steady)
+    true = clock.set_by
+    clock.set_by += DAY
+    for _ in range(10):
+        clock.steady += 300
+        assert ages.now() == clock.steady + true
+    clock.steady += TRUST_SECONDS
+    assert ages.now() == clock.wall()
+    clock.set_by = true
+    assert ages.now() == clock.wall()
+    clock.set_by += JUMP_SECONDS / 2  # drift, as a time server corrects it
+    assert ages.now() == clock.wall()
+
+
+def test_a_jump_that_was_taken_back_counts_from_anew() -> None:
+    clock = Clock()
+    ages = AgeClock(clock.wall, lambda: clock.steady)
+    for _ in range(3):
+        clock.set_by += DAY
+        clock.steady += TRUST_SECONDS * 0.6
+        assert ages.now() == clock.wall() - DAY
+        clock.set_by -= DAY
+        clock.steady += 1
+        assert ages.now() == clock.wall()
+
+
+def test_what_a_kill_in_the_middle_of_a_deletion_left_is_deleted_later(tmp_path: Path) -> None:
+    appender, reader = SqliteAppender(tmp_path, file_bytes=1), SqliteReader(tmp_path)
+    for _ in range(4):
+        appender.append(events(2), [])
+    reader.done({0: 4})
+    left = [tmp_path / "0" / f"{0:020}.sqlite{suffix}" for suffix in ("", "-wal", "-shm")]
+    for path in left:
+        path.touch()
+    left[0].unlink()
+    retain(tmp_path, age_seconds_max=3_600, bytes_max=10**9)
+    assert not any(path.exists() for path in left)
+    assert len(users(reader.read({0: 2}, 100))) == 6

@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from ecompulse.collect.body import BODY_LIMIT
+from ecompulse.log.sqlite.append import FILE_BYTES
 
 Addresses = Literal["truncated", "full", "none"]
 
@@ -37,5 +38,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds that the log keeps what every store has."""
     log_keep_bytes: int = 20_000_000_000
     """Bytes of the log at which the door answers 503 rather than fill the disk."""
+    log_file_bytes: int = FILE_BYTES
+    """Bytes at which a new file of the log is begun."""
     log_level: str = "info"
     log_format: str = "auto"

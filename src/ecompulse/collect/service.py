@@ -71,7 +71,7 @@ def open_log(config: Config) -> Appender:
     Raises:
         LogError: it cannot be had.
     """
-    return SqliteAppender(config.data / "log", config.partition, config.log_keep_bytes)
+    return SqliteAppender(config.data / "log", config.partition, config.log_keep_bytes, config.log_file_bytes)
 
 
 async def _serve(config: Config, keys: Keys, log: Appender) -> None:

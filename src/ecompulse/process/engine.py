@@ -128,7 +128,7 @@ class Engine:
 
     def round(self) -> int:
         """Take the next stretch of the log into the store; returns how many received events it had."""
-        began, positions = time.time(), self._store.positions()
+        began, started, positions = time.time(), time.monotonic(), self._store.positions()
         try:
             entries = self._reader.read(positions, ROUND_EVENTS)
         except DamagedEntry as error:
@@ -143,7 +143,7 @@ class Engine:
         self._store.caught_up(min(began, received / 1e6))
         taken = sum(entry.count for entry in entries)
         if self._watch is not None:
-            self._watch(events=taken, seconds=time.time() - began)
+            self._watch(events=taken, seconds=time.monotonic() - started)
         return taken
 
     # ---- from entries to an addition ------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from ecompulse.log.sqlite import SqliteReader, retain
-from ecompulse.log.sqlite.retain import gone
+from ecompulse.log.sqlite.retain import AgeClock, gone
 from ecompulse.process import stores
 from ecompulse.process.engine import Engine, Limits, Watch
 from ecompulse.process.fingerprint import SCHEME
@@ -27,8 +27,8 @@ from ecompulse.store.duckdb.database import DuckDBSnapshot, Options
 
 logger = logging.getLogger(__name__)
 
-RETENTION_SECONDS: Final = 30.0
-"""How often the log is looked at for files to delete."""
+RETENTION_SECONDS: Final = 5.0
+"""How often the log is looked at for files to delete: a log at its limit refuses events until then, and a look costs a listing."""
 NEAR_EVENTS: Final = 50_000
 """A rebuilt store this near to the one in use takes its place: the engine stands still for the rest, a fraction of a second."""
 GRACE_SECONDS: Final = 60.0
@@ -270,8 +270,14 @@ class Processing:
     # ---- retention ------------------------------------------------------------------------------------------------------
 
     def _retain(self) -> None:
+        clock = AgeClock()
         while not self._ended.wait(RETENTION_SECONDS):
-            done = retain(self.config.data / "log", self.config.log_keep_seconds, self.config.log_keep_bytes)
+            try:
+                done = retain(self.config.data / "log", self.config.log_keep_seconds, self.config.log_keep_bytes, clock.now())
+            except OSError as error:
+                logger.warning("the log could not be looked at for files to delete: %s", error)
+                continue
             for warning in done.warnings:
-                logger.warning("%s", warning)
+                if warning not in self.warnings:
+                    logger.warning("%s", warning)
             self.warnings = done.warnings

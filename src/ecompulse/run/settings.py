@@ -59,6 +59,9 @@ class Settings:
     log_keep_bytes: int = setting(
         "20GB", values.size(64_000_000, 10**15), "Size at which the collector answers 503 rather than fill the disk."
     )
+    log_file_bytes: int = setting(
+        "64MiB", values.size(64_000, 10**10), "Size at which a new file of the log is begun; whole files are what is deleted later."
+    )
     tail_rows: int = setting("122880", values.whole(1_000, 10_000_000), "Rows that wait in memory before they are written to the store.")
     tail_time: float = setting("2s", values.duration(0.05, 600), "How long rows wait in memory before they are written to the store.")
     query_time: float = setting("10s", values.duration(0.1, 3600), "How long a question or query may run.")

@@ -209,7 +209,8 @@ class Live:
         shop, began = self._state.shop, time.thread_time()
         figures = real_time(self._state.store, {"minutes": MINUTES, "site": site.name, "traffic": shop.traffic}, shop)
         with self._state.store.snapshot(timeout_seconds=5.0) as picture:
-            values = {"after": site.newest, "site": site.name, "traffic": shop.traffic, "limit": NEWEST_MAX}
+            now = datetime.now(UTC)  # what was received before the clock was set back lies ahead of it, and must not hide the news
+            values = {"after": min(site.newest, now), "until": now, "site": site.name, "traffic": shop.traffic, "limit": NEWEST_MAX}
             found = picture.query(statement("newest-events"), values).to_pylist()
         if found:
             site.newest = found[0]["received_at"]

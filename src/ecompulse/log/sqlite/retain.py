@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Final
 
 import msgspec
 from msgspec import Struct
@@ -13,6 +15,35 @@ from msgspec import Struct
 from ecompulse.log.sqlite import file
 
 logger = logging.getLogger(__name__)
+
+
+JUMP_SECONDS: Final = 60.0
+"""A clock that gets ahead by more than this from one look to the next was set, and did not drift."""
+TRUST_SECONDS: Final = 3_600.0
+"""How long a clock that was set ahead must stay so until files are as old as it says: a wrong time is usually noticed sooner."""
+
+
+class AgeClock:
+    """The time by which files are old: the machine's, except that a jump ahead counts only once it has lasted.
+
+    A clock that is set a day ahead for a minute would make the log of that day look old enough to delete. One that was wrong already when
+    this began cannot be told from a right one.
+    """
+
+    def __init__(self, wall: Callable[[], float] = time.time, steady: Callable[[], float] = time.monotonic) -> None:
+        self._wall, self._steady = wall, steady
+        self._offset, self._ahead_since = wall() - steady(), None  # type: float, float | None
+
+    def now(self) -> float:
+        """Seconds since 1970."""
+        wall, steady = self._wall(), self._steady()
+        ahead = wall - steady - self._offset > JUMP_SECONDS
+        if ahead and self._ahead_since is None:
+            self._ahead_since = steady
+            logger.warning("the clock was set ahead; the log's files are not deleted for their age by it before an hour has passed")
+        if not ahead or (self._ahead_since is not None and steady - self._ahead_since >= TRUST_SECONDS):
+            self._offset, self._ahead_since = wall - steady, None
+        return steady + self._offset
 
 
 class Retained(Struct, frozen=True):
@@ -33,6 +64,7 @@ def retain(folder: Path, age_seconds_max: float, bytes_max: int, now: float | No
     kept = sum(sizes.values())
     for partition in file.partitions(folder):
         firsts = file.firsts(folder, partition)
+        _sweep(folder, partition, firsts)
         read = min((positions.get(partition, 0) for positions in readers.values()), default=0)
         for first, following in pairwise(firsts):
             path = file.path_of(folder, partition, first)
@@ -51,6 +83,13 @@ def retain(folder: Path, age_seconds_max: float, bytes_max: int, now: float | No
             kept -= sizes[path]
             deleted.append(str(path))
     return Retained(deleted, kept, warnings)
+
+
+def _sweep(folder: Path, partition: int, firsts: list[int]) -> None:
+    """Delete what a kill in the middle of a deletion left: the companions of files before the first, which only retention takes."""
+    for path in (folder / str(partition)).glob("*.sqlite-*"):
+        if firsts and int(path.name.partition(".")[0]) < firsts[0]:
+            path.unlink(missing_ok=True)
 
 
 def gone(folder: Path) -> dict[int, int]:

@@ -60,6 +60,7 @@ def collect(*, partition: int = 0, settings: Given = NONE_GIVEN, supervisor: Sup
         ip_addresses=found.ip_addresses,
         key_events_per_second=found.key_events_per_second,
         log_keep_bytes=found.log_keep_bytes,
+        log_file_bytes=found.log_file_bytes,
     )
     try:
         service.serve(config)
