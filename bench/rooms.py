@@ -25,7 +25,8 @@ from ecompulse.contract.read import read_events
 from ecompulse.contract.rules import violations
 from ecompulse.guard.privacy import scrub
 from ecompulse.log.sqlite import SqliteAppender, SqliteReader, file
-from ecompulse.process.engine import _placed, stored
+from ecompulse.process.engine import placed as join_placed
+from ecompulse.process.engine import stored
 from ecompulse.process.fingerprint import fingerprints
 from ecompulse.process.identify import Ids
 from ecompulse.process.step import Context
@@ -98,11 +99,11 @@ def engine(folder: Path, count: int = 32_768) -> list[tuple[str, str, int, float
     appender.close()
     reader = SqliteReader(folder / "log", "bench")
     entries = reader.read({}, count)
-    placed = _placed(entries)
+    placed = join_placed(entries)
     assert placed is not None
     context, rows = Context(), []
     rows.append(("log", "read: entries of 4,096, unpacked", count, timed(lambda: reader.read({}, count), count)))
-    rows.append(("process", "placed: one batch, offsets", count, timed(lambda: _placed(entries), count)))
+    rows.append(("process", "placed: one batch, offsets", count, timed(lambda: join_placed(entries), count)))
     logged = placed.select(LOGGED.names)
     rows.append(("process", "fingerprint", count, timed(lambda: fingerprints(logged), count)))
     prints = fingerprints(logged)

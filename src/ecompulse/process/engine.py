@@ -155,10 +155,10 @@ class Engine:
             for entry in entries
             for index, letter in enumerate(entry.rejected)
         ]
-        ledger: Counter[LedgerKey] = Counter(_key(placed.letter, "dead_letter") for placed in letters)
-        placed, rows = _placed(entries), _no_rows()
-        if placed is not None:
-            rows, more = self._identified(placed, ledger)
+        ledger: Counter[LedgerKey] = Counter(key_of(placed.letter, "dead_letter") for placed in letters)
+        batch, rows = placed(entries), _no_rows()
+        if batch is not None:
+            rows, more = self._identified(batch, ledger)
             letters += more
         return Addition(rows, letters, ledger, {entry.partition: entry.offset + entry.count for entry in entries})
 
@@ -170,30 +170,16 @@ class Engine:
         batch = batch.append_column("fingerprint", pa.array(prints, pa.uint64()))
         new, letters = batch, []
         if verdicts.any():
-            _count(ledger, batch.filter(pa.array(verdicts == DUPLICATE)), "duplicate")
+            count(ledger, batch.filter(pa.array(verdicts == DUPLICATE)), "duplicate")
             letters = _letters(
                 batch.filter(pa.array(verdicts == REUSED)), "the id was used before by an event with other content", "event_id"
             )
             new = batch.filter(pa.array(verdicts == NEW))
-        rows, failed = self._stepped(new)
+        rows, failed = stepped(new, self._steps, self._context)
         letters += failed
-        ledger.update(_key(placed.letter, "dead_letter") for placed in letters)
-        _count(ledger, rows, "stored")
+        ledger.update(key_of(placed.letter, "dead_letter") for placed in letters)
+        count(ledger, rows, "stored")
         return rows, letters
-
-    def _stepped(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, list[PlacedLetter]]:
-        """The batch after the steps; rows at which a step fails become dead letters, found by halving."""
-        try:
-            return stored(self._steps.apply(batch, self._context)), []
-        except StepFailed as error:
-            if len(batch) == 1:
-                logger.warning("%s", error)
-                return _no_rows(), _letters(batch, str(error), "")
-        half = len(batch) // 2
-        (left, left_failed), (right, right_failed) = self._stepped(batch.slice(0, half)), self._stepped(batch.slice(half))
-        return pa.Table.from_batches([left, right]).combine_chunks().to_batches()[0] if len(left) + len(
-            right
-        ) else left, left_failed + right_failed
 
     # ---- writing --------------------------------------------------------------------------------------------------------
 
@@ -235,13 +221,27 @@ class Engine:
             flush.result()
 
 
+def stepped(batch: pa.RecordBatch, steps: Steps, context: Context) -> tuple[pa.RecordBatch, list[PlacedLetter]]:
+    """The batch after the steps; rows at which a step fails become dead letters, found by halving."""
+    try:
+        return stored(steps.apply(batch, context)), []
+    except StepFailed as error:
+        if len(batch) == 1:
+            logger.warning("%s", error)
+            return _no_rows(), _letters(batch, str(error), "")
+    half = len(batch) // 2
+    (left, left_failed), (right, right_failed) = (stepped(part, steps, context) for part in (batch.slice(0, half), batch.slice(half)))
+    both = left_failed + right_failed
+    return pa.Table.from_batches([left, right]).combine_chunks().to_batches()[0] if len(left) + len(right) else left, both
+
+
 def _received_at(entry: Entry) -> int:
     if entry.events is not None and len(entry.events):
         return int(entry.events.column("received_at")[-1].value)
     return entry.rejected[-1].received_at
 
 
-def _placed(entries: list[Entry]) -> pa.RecordBatch | None:
+def placed(entries: list[Entry]) -> pa.RecordBatch | None:
     """The accepted events of the entries in one batch, each with its place in the log."""
     batches = [(entry, entry.events) for entry in entries if entry.events is not None]
     if not batches:
@@ -275,14 +275,16 @@ def stored(batch: pa.RecordBatch) -> pa.RecordBatch:
 _BY: Final = ["site", "dialect", "sender_key", "event_type"]
 
 
-def _count(ledger: Counter[LedgerKey], rows: pa.RecordBatch, outcome: Outcome) -> None:
+def count(ledger: Counter[LedgerKey], rows: pa.RecordBatch, outcome: Outcome) -> None:
+    """Add rows to the ledger."""
     if len(rows):
         counts = pa.Table.from_batches([rows.select(_BY)]).group_by(_BY).aggregate([([], "count_all")]).to_pylist()
         for row in counts:
             ledger[LedgerKey(row["site"], row["dialect"], row["sender_key"] or "", row["event_type"], outcome)] += row["count_all"]
 
 
-def _key(letter: DeadLetter, outcome: Outcome) -> LedgerKey:
+def key_of(letter: DeadLetter, outcome: Outcome) -> LedgerKey:
+    """What a dead letter counts as."""
     known = letter.event_type if letter.event_type in EVENT_TYPES else ""  # whatever a sender wrote must not make keys without end
     return LedgerKey(letter.site, letter.dialect, letter.sender_key or "", known or "", outcome)
 
