@@ -20,7 +20,10 @@ import pyarrow as pa
 
 from ecompulse.contract.columns import DeadLetter
 from ecompulse.log import LogError
+from ecompulse.log.received import Counts, add, count, pack
 from ecompulse.log.sqlite import file
+from ecompulse.log.sqlite.counts import before, between
+from ecompulse.log.sqlite.end import EndMark, told_end
 from ecompulse.log.sqlite.retain import positions_of_readers
 
 FILE_BYTES: Final = 64 * 1024 * 1024
@@ -51,12 +54,14 @@ class SqliteAppender:
         self._formats: dict[bytes, int] = {}
         self._path = folder
         self._written = 0
+        self._received: Counts = {}
         try:
             self._end = self._recover()
             self._closed_bytes = self._bytes_on_disk()
+            self._mark = EndMark(folder / str(self.partition))
         except (sqlite3.Error, OSError) as error:
             self._lock.close()
-            raise LogError(f"{folder}/{self.partition}: the log cannot be opened: {error}") from error
+            raise LogError(f"{folder}/{self.partition}: the log cannot be opened: {error}; `ecompulse doctor` says what to do") from error
 
     @property
     def end(self) -> int:
@@ -65,23 +70,29 @@ class SqliteAppender:
 
     def append(self, events: pa.RecordBatch | None, rejected: Sequence[DeadLetter]) -> int:
         """See `ecompulse.log.Appender.append`."""
-        count = (len(events) if events is not None else 0) + len(rejected)
-        if not count:
+        events_count = (len(events) if events is not None else 0) + len(rejected)
+        if not events_count:
             return self._end
         self._refuse_when_full()
         schema, packed = file.pack_events(events) if events is not None and len(events) else (None, None)
         letters = file.pack_rejected(rejected) if rejected else None
-        offset = self._end
+        offset, received = self._end, count(events, rejected)
+        told = pack(received)
         try:
             connection = self._file or self._start()
             connection.execute("begin immediate")
-            row = (offset, count, self._format(connection, schema), packed, letters, file.checksum(offset, count, packed, letters))
-            connection.execute("insert into entries values (?, ?, ?, ?, ?, ?)", row)
+            row = (
+                offset, events_count, told, file.received_checksum(offset, told), self._format(connection, schema),
+                packed, letters, file.checksum(offset, events_count, packed, letters),
+            )  # fmt: skip
+            connection.execute("insert into entries values (?, ?, ?, ?, ?, ?, ?, ?)", row)
             connection.execute("commit")
         except (sqlite3.Error, OSError) as error:
             self._abandon()
             raise LogError(f"{self._path}: the append failed: {error}") from error
-        self._end = offset + count
+        self._end = offset + events_count
+        self._mark.tell(self._end)
+        add(self._received, received)
         self._written += len(packed or b"") + len(letters or b"")
         if self._written >= self.file_bytes:
             self._roll()
@@ -92,6 +103,7 @@ class SqliteAppender:
         if self._file is not None:
             self._file.close()
             self._file = None
+        self._mark.close()
         self._lock.close()
 
     def _recover(self) -> int:
@@ -102,16 +114,19 @@ class SqliteAppender:
             with _Closing(file.open_file(file.path_of(self.folder, self.partition, first[-1]))) as connection:
                 connection.executescript(file.SCHEMA)
                 end = file.end_of(connection, first[-1])
+            self._received = before(self.folder, self.partition, first)
+            add(self._received, between(file.path_of(self.folder, self.partition, first[-1]), first[-1], end))
         left = [path for path in (file.path_of(self.folder, self.partition, offset) for offset in first) if _wal(path)]
         if left:
             threading.Thread(target=_settle, args=(left,), name="log-settle", daemon=True).start()
         had = max((positions.get(self.partition, 0) for positions in positions_of_readers(self.folder).values()), default=0)
-        if had > end:
+        told = told_end(self.folder / str(self.partition))
+        if max(had, told) > end:
             logger.warning(
-                "%s/%d: the log ends at offset %d, but a store has had %d events that stood behind it: the end of a file was lost. "
-                "New events begin behind them", self.folder, self.partition, end, had - end,
+                "%s/%d: the log ends at offset %d, but %d events stood behind it, of which a store has had %d: the end of a file was lost. "
+                "New events begin behind them", self.folder, self.partition, end, max(had, told) - end, max(0, had - end),
             )  # fmt: skip
-        return max(end, had)
+        return max(end, had, told)
 
     def _start(self) -> sqlite3.Connection:
         path = file.path_of(self.folder, self.partition, self._end)
@@ -127,7 +142,10 @@ class SqliteAppender:
             connection.execute(
                 "pragma wal_autocheckpoint = 0"
             )  # checkpoints belong off the acknowledging path: done when the file is rolled
-            connection.executescript(file.SCHEMA)
+            connection.executescript(f"begin immediate; {file.SCHEMA}")
+            carried = pack(self._received)
+            connection.execute("insert into carried values (?, ?, ?)", (self._end, carried, file.received_checksum(self._end, carried)))
+            connection.execute("commit")
             _sync_folder(path.parent)
         except BaseException:
             connection.close()

@@ -21,12 +21,20 @@ create table if not exists formats (id integer primary key, schema blob not null
 create table if not exists entries (
     offset integer primary key,   -- of the first event of the entry
     count integer not null,       -- events received: accepted ones, then rejected ones
+    received text,                -- the same by group, JSON; before the blobs, so that it is read without them
+    received_checksum integer,    -- CRC-32 of offset and received
     format integer,               -- the columns of `events`
     events blob,                  -- Arrow IPC record batch message, zstd
     rejected blob,                -- msgpack list of dead letters, zstd
     checksum integer not null     -- CRC-32 of offset, count, events and rejected
 );
+create table if not exists carried (  -- one row: what the partition had received before this file, so that files before it may go
+    offset integer primary key,       -- of the first event of the file
+    received text not null,           -- by group, JSON
+    checksum integer not null         -- CRC-32 of offset and received
+);
 """
+"""Files of the first versions have no `carried`, and in `entries` no `received` and `received_checksum`."""
 
 PAGE_BYTES: Final = 16_384
 """Entries are 5 to 500 kB; larger pages than SQLite's usual 4,096 make fewer frames to sum and to sync."""
@@ -79,6 +87,15 @@ def open_file(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(path, isolation_level=None, timeout=5, check_same_thread=False)
 
 
+def open_existing(path: Path) -> sqlite3.Connection:
+    """The same for a file that may be gone: it is not made again.
+
+    Raises:
+        sqlite3.OperationalError: it is not there.
+    """
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=5, check_same_thread=False)
+
+
 def end_of(connection: sqlite3.Connection, first: int) -> int:
     """The offset after the last entry of a file that begins at `first`."""
     row = connection.execute("select offset + count from entries order by offset desc limit 1").fetchone()
@@ -88,6 +105,11 @@ def end_of(connection: sqlite3.Connection, first: int) -> int:
 def checksum(offset: int, count: int, events: bytes | None, rejected: bytes | None) -> int:
     """CRC-32 over what an entry says."""
     return zlib.crc32(rejected or b"", zlib.crc32(events or b"", zlib.crc32(b"%d,%d," % (offset, count))))
+
+
+def received_checksum(offset: int, received: str) -> int:
+    """CRC-32 over what an entry, or a file of those before it, says of how many it received."""
+    return zlib.crc32(received.encode(), zlib.crc32(b"%d," % offset))
 
 
 def pack_events(batch: pa.RecordBatch) -> tuple[bytes, bytes]:
