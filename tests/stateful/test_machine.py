@@ -27,6 +27,7 @@ from ecompulse.process.service import CannotRebuild, Config, Processing
 from ecompulse.process.step import Steps
 from ecompulse.run.verify import verify
 from ecompulse.store import StoreError
+from ecompulse.store.duckdb.letters import Keep
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NOW_US = int((START + timedelta(days=2)).timestamp() * 1e6)
@@ -158,6 +159,12 @@ class Machine(RuleBasedStateMachine):
         """Retention, told that everything is old: it deletes what the store has durably, and nothing else."""
         done = retain(self.folder / "log", age_seconds_max=0, bytes_max=0, now=FAR_FUTURE)
         self.deleted |= bool(done.deleted)
+
+    @rule()
+    def let_letters_go(self) -> None:
+        """All that are durable; every one stays counted, and a store that is rebuilt may find them in the log again."""
+        self.opened.store.keep_letters(Keep(seconds=0), FAR_FUTURE)
+        assert self.ask("select count(*) from events.main.dead_letters") == [(0,)]
 
     # ---- what befalls it
 

@@ -30,6 +30,7 @@ RELATIONS: Final = (
     "identities",
     "visitors",
     "dead_letters",
+    "dead_letters_let_go",
     "ledger",
 )
 SITE: Final = "ecompulse_site"

@@ -128,6 +128,17 @@ ROUND_EVENTS = histogram("process", "ecompulse_process_round_events", "events", 
 # store: where rows rest
 TAIL_ROWS = gauge("process", "ecompulse_store_tail_rows", "rows", "Rows in memory that are not yet in the database; the log has them.")
 STORE_BYTES = gauge("process", "ecompulse_store_bytes", "bytes", "Size of the store on disk.")
+LETTERS = gauge(
+    "process", "ecompulse_store_dead_letters", "letters", "Dead letters that are kept with their bytes, replayed ones included."
+)
+LETTER_BYTES = gauge("process", "ecompulse_store_dead_letter_bytes", "bytes", "Size of the dead letters that are kept.")
+LETTERS_LET_GO = counter(
+    "process",
+    "ecompulse_store_dead_letters_let_go_total",
+    "letters",
+    "Dead letters that were let go since the start, by cause (age, size); the ledger still counts them.",
+    "cause",
+)
 
 # serve: dashboard and API
 API_REQUESTS = counter(

@@ -21,19 +21,22 @@ coalesce(sum(count) filter (outcome = 'dead_letter'), 0)::bigint as dead_letters
 def totals(snapshot: DuckDBSnapshot, ends: Mapping[int, int], as_of: datetime) -> dict[str, Any]:
     """The equation `received = stored + duplicates + dead_letters + in_flight`, over everything.
 
+    `dead_letters_let_go` says how many of the dead letters are counted only: their bytes were let go by age or size.
+
     Args:
         snapshot: the store; `snapshot.positions` belongs to the same moment as its rows.
         ends: the end of each partition of the log, taken after the snapshot.
         as_of: how complete the store is.
     """
     row = snapshot.query(f"select {_SUMS} from ledger").to_pylist()[0]
+    gone = snapshot.query("select coalesce(sum(count), 0)::bigint as dead_letters_let_go from dead_letters_let_go").to_pylist()[0]
     accounted = sum(snapshot.positions.values())
     received = sum(max(end, snapshot.positions.get(partition, 0)) for partition, end in ends.items())
     received += sum(position for partition, position in snapshot.positions.items() if partition not in ends)
     balanced = accounted == row["stored"] + row["duplicates"] + row["dead_letters"]
     return {
         "received": received, **row, "in_flight": received - accounted, "balanced": balanced,
-        "as_of": as_of.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "as_of": as_of.astimezone(UTC).isoformat().replace("+00:00", "Z"), **gone,
     }  # fmt: skip
 
 

@@ -16,14 +16,17 @@ from msgspec import Struct
 
 from ecompulse.log.sqlite import SqliteReader, retain
 from ecompulse.log.sqlite.retain import AgeClock, gone
+from ecompulse.observe import metrics
 from ecompulse.process import stores
 from ecompulse.process.engine import Engine, Limits, Watch
 from ecompulse.process.fingerprint import SCHEME
 from ecompulse.process.identify import Ids
 from ecompulse.process.ledger import grouped, totals
 from ecompulse.process.step import Context, Steps
+from ecompulse.store import StoreError
 from ecompulse.store.duckdb import DuckDBStore
 from ecompulse.store.duckdb.database import DuckDBSnapshot, Options
+from ecompulse.store.duckdb.letters import Keep
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +47,7 @@ class Config(Struct, frozen=True, kw_only=True):
     store: Options = Options()
     log_keep_seconds: float = 7 * 86400.0
     log_keep_bytes: int = 20_000_000_000
+    letters: Keep = Keep()
 
 
 class CannotRebuild(ValueError):
@@ -205,6 +209,8 @@ class Processing:
         try:
             with self._new_line(rebuild.into) as line:
                 self._fill(line, rebuild, began)
+                line.engine.flush()
+                self._keep_letters(line, AgeClock().now())  # the log may hold letters that were let go before
                 self._exchanging = True
                 self._take_over(line)
         except Exception as error:
@@ -272,12 +278,31 @@ class Processing:
     def _retain(self) -> None:
         clock = AgeClock()
         while not self._ended.wait(RETENTION_SECONDS):
+            self._keep_log(clock.now())
             try:
-                done = retain(self.config.data / "log", self.config.log_keep_seconds, self.config.log_keep_bytes, clock.now())
-            except OSError as error:
-                logger.warning("the log could not be looked at for files to delete: %s", error)
-                continue
-            for warning in done.warnings:
-                if warning not in self.warnings:
-                    logger.warning("%s", warning)
-            self.warnings = done.warnings
+                self._keep_letters(self._line, clock.now())
+            except StoreError as error:
+                logger.warning("%s", error)
+
+    def _keep_log(self, now: float) -> None:
+        try:
+            done = retain(self.config.data / "log", self.config.log_keep_seconds, self.config.log_keep_bytes, now)
+        except OSError as error:
+            logger.warning("the log could not be looked at for files to delete: %s", error)
+            return
+        for warning in done.warnings:
+            if warning not in self.warnings:
+                logger.warning("%s", warning)
+        self.warnings = done.warnings
+
+    def _keep_letters(self, line: _Line, now: float) -> None:
+        kept = line.store.keep_letters(self.config.letters, now)
+        if kept.by_age or kept.by_size:
+            logger.warning(
+                "dead letters were let go: %d for their age, %d for the size of all; %d are kept, and the ledger counts every one",
+                kept.by_age, kept.by_size, kept.letters,
+            )  # fmt: skip
+        for cause, count in (("age", kept.by_age), ("size", kept.by_size)):
+            metrics.LETTERS_LET_GO.labels(cause).inc(count)
+        metrics.LETTERS.set(kept.letters)
+        metrics.LETTER_BYTES.set(kept.bytes)

@@ -38,6 +38,7 @@ from ecompulse.serve.service import serve as serve_app
 from ecompulse.serve.state import QueryLimits, ServeState
 from ecompulse.store import StoreError
 from ecompulse.store.duckdb.database import Options
+from ecompulse.store.duckdb.letters import Keep
 
 _log = logger("process")
 
@@ -131,6 +132,7 @@ def _config(settings: Settings) -> Config:
         store=Options(memory_bytes=settings.query_memory, threads=min(os.cpu_count() or 2, 8)),
         log_keep_seconds=settings.log_keep_time,
         log_keep_bytes=settings.log_keep_bytes,
+        letters=Keep(settings.dead_letters_keep_time, settings.dead_letters_keep_bytes),
     )
 
 

@@ -62,6 +62,16 @@ class Settings:
     log_file_bytes: int = setting(
         "64MiB", values.size(64_000, 10**10), "Size at which a new file of the log is begun; whole files are what is deleted later."
     )
+    dead_letters_keep_time: float = setting(
+        "30d",
+        values.duration(60, 3650 * 86400),
+        "How long dead letters are kept with their bytes, replayed or not; the ledger counts them for ever.",
+    )
+    dead_letters_keep_bytes: int = setting(
+        "1GB",  # a million usual letters: more than anybody mends, and a broken sender cannot fill the disk with them
+        values.size(1_000_000, 10**13),
+        "Size of all dead letters beyond which the oldest are let go, so that a broken sender does not fill the disk.",
+    )
     tail_rows: int = setting("122880", values.whole(1_000, 10_000_000), "Rows that wait in memory before they are written to the store.")
     tail_time: float = setting("2s", values.duration(0.05, 600), "How long rows wait in memory before they are written to the store.")
     query_time: float = setting("10s", values.duration(0.1, 3600), "How long a question or query may run.")

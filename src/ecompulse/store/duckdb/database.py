@@ -17,6 +17,7 @@ import pyarrow as pa
 from msgspec import Struct
 
 from ecompulse.store import Addition, QueryError, QueryTimeout, StoreError
+from ecompulse.store.duckdb.letters import Keep, Kept, LetterRetention
 from ecompulse.store.duckdb.refused import without_refused
 from ecompulse.store.duckdb.relations import IDENTITIES, MIGRATIONS, READINGS, SUMS
 from ecompulse.store.duckdb.tail import Tail, ledger_table, letters_table, replayed_table
@@ -87,7 +88,7 @@ class DuckDBStore:
         """
         options = options or Options()
         self.folder, self.path = folder, folder / "events.duckdb"
-        self._lock = threading.Lock()
+        self._lock, self._writing = threading.Lock(), threading.Lock()
         self._tail, self._frozen = Tail(), None  # type: Tail, Tail | None
         self._as_of = time.time()
         try:
@@ -98,6 +99,7 @@ class DuckDBStore:
                 self._connection.execute(setting)
         except (duckdb.Error, OSError) as error:
             raise StoreError(_opening(self.path, error)) from error
+        self._letters = LetterRetention(self._connection, self._writing)
         self._durable = dict(self._connection.execute('select "partition", "offset" from positions').fetchall())
         self._positions = dict(self._durable)
         self._cursors: list[duckdb.DuckDBPyConnection] = []
@@ -174,13 +176,15 @@ class DuckDBStore:
         if self._frozen is None:
             return 0
         try:
-            rows = self._flush(self._frozen, id_runs, state)
+            with self._writing:
+                rows = self._flush(self._frozen, id_runs, state)
         except _REFUSALS as error:
             frozen = without_refused(self._frozen, self._refuses, str(error).splitlines()[0])
             with self._lock:
                 self._frozen = frozen
             try:
-                rows = self._flush(frozen, id_runs, state)
+                with self._writing:
+                    rows = self._flush(frozen, id_runs, state)
             except duckdb.Error as again:
                 raise StoreError(f"{self.path}: {frozen.rows} rows could not be written: {again}") from again
         except duckdb.Error as error:
@@ -225,6 +229,21 @@ class DuckDBStore:
                 self._connection.cursor().execute("checkpoint")
             except duckdb.Error as error:
                 logger.info("checkpoint put off: %s", error)  # another transaction is at work; the next flush tries again
+
+    def keep_letters(self, keep: Keep, now: float) -> Kept:
+        """Let dead letters beyond these limits go, the oldest first, counted in `dead_letters_let_go`. One thread at a time.
+
+        Raises:
+            StoreError: the database could not be read or written.
+        """
+        try:
+            return self._letters.keep(keep, now)
+        except duckdb.Error as error:
+            raise StoreError(f"{self.path}: dead letters beyond their limits are still there: {error}") from error
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """A connection to what is durable alone, without the tail; whoever asks for it closes it."""
+        return self._connection.cursor()
 
     def id_runs(self) -> list[str]:
         """The names given to the last durable flush."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ecompulse.contract.ddl import duckdb_events
+from ecompulse.store.duckdb.letters import LET_GO
 
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     (
@@ -43,6 +44,7 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         "create table id_runs (name varchar primary key)",
         "create table state (name varchar primary key, value blob not null)",
     ),
+    (LET_GO,),
 )
 """Statements by version of the store, from 1 on; a store of version n is brought up by the lists after the n-th, which are never edited."""
 
