@@ -5,7 +5,7 @@ from typing import Final
 
 from bench import rooms
 from bench.figures import Figure
-from bench.measures import door, end_to_end, footprint, generator, latency, peers, processing
+from bench.measures import door, end_to_end, footprint, generator, latency, peers, processing, questions
 from bench.run_of import Setting
 
 MEASURES: Final[dict[str, Callable[[Setting], list[Figure]]]] = {
@@ -18,6 +18,7 @@ MEASURES: Final[dict[str, Callable[[Setting], list[Figure]]]] = {
     "duplicates": processing.duplicates,
     "generator": generator.generator,
     "footprint": footprint.footprint,
+    "questions": questions.questions,
     "peers": peers.peers,
     "rooms": lambda _setting: rooms.rooms(),
 }
