@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 
-from ecompulse.collect import commit
+from ecompulse.collect import group
 from ecompulse.collect.answer import Verdict, verdict_answer
 from ecompulse.collect.commit import Intake, Ticket
 from ecompulse.contract.read import read_events
@@ -56,17 +56,17 @@ def test_requests_of_several_sites_dialects_and_keys_share_a_group(ask):
 
 
 def test_a_fault_of_ours_with_one_request_spares_its_neighbours(ask, monkeypatch):
-    check = commit.check
+    check = group.check
 
     def faulty(events, *rest):
         if any(one.user_id == "poison" for one in events):
             raise RuntimeError("a bug")
         return check(events, *rest)
 
-    monkeypatch.setattr(commit, "check", faulty)
-    group = [ticket(event()), ticket(event(user_id="poison")), ticket(event())]
-    ask.committer.commit(group)
-    assert [one.answer.status for one in group] == [202, 500, 202]
+    monkeypatch.setattr(group, "check", faulty)
+    tickets = [ticket(event()), ticket(event(user_id="poison")), ticket(event())]
+    ask.committer.commit(tickets)
+    assert [one.answer.status for one in tickets] == [202, 500, 202]
     assert len(ask.log.rows) == 2
 
 

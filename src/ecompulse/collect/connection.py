@@ -16,6 +16,7 @@ import httptools
 
 from ecompulse.collect.answer import Answer, Request, problem, unavailable
 from ecompulse.collect.commit import Intake, Ticket
+from ecompulse.collect.heads import Head, end_of_head
 from ecompulse.collect.wire import CONTINUE, render
 
 if TYPE_CHECKING:
@@ -58,8 +59,8 @@ class Connection(asyncio.Protocol):
     """The protocol of one client."""
 
     __slots__ = (
-        "_body", "_body_size", "_head_size", "_headers", "_parser", "_paused", "_peer", "_received_us", "_server", "_slots", "_state",
-        "_transport", "_url", "_writable", "deadline",
+        "_body", "_body_size", "_head_size", "_headers", "_parsed", "_parser", "_paused", "_peer", "_received_us", "_server", "_slots",
+        "_state", "_transport", "_url", "_writable", "deadline",
     )  # fmt: skip
 
     def __init__(self, server: Server) -> None:
@@ -70,6 +71,7 @@ class Connection(asyncio.Protocol):
         self._url = b""
         self._headers: dict[bytes, bytes] = {}
         self._body: list[bytes] = []
+        self._parsed: Head | None = None
         self._body_size = self._head_size = self._received_us = 0
         self._writable, self._paused = True, False
         self._peer = ""
@@ -90,9 +92,17 @@ class Connection(asyncio.Protocol):
         """Bytes of any number of requests, or of a part of one."""
         if self._state >= _LINGER:
             return
-        in_head = self._state == _HEAD
+        in_head, end = self._state == _HEAD, 0
         if in_head:
             self._head_size += len(data)
+        elif self._state == _IDLE:
+            end = end_of_head(data)
+            head = self._server.heads.find(data[:end])
+            if head is not None and len(data) == end + head.length:
+                self._received_us = time.time_ns() // 1_000
+                self._take(head, data[end:], self._server.draining)
+                return
+            self._parsed = None
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -104,6 +114,8 @@ class Connection(asyncio.Protocol):
             return
         if in_head and self._state == _HEAD and self._head_size > HEAD_BYTES_LIMIT:
             self._end(problem(431, f"The request's headers are longer than {HEAD_BYTES_LIMIT} bytes."))
+        elif end and self._parsed is not None and len(data) == end + self._parsed.length and self._state == _IDLE:
+            self._server.heads.remember(data[:end], self._parsed)  # these bytes were one request, and nothing else
 
     def eof_received(self) -> bool:
         """The client sends no more; it may still read what is due."""
@@ -199,11 +211,15 @@ class Connection(asyncio.Protocol):
         if not path.startswith(b"/"):  # the absolute form, as sent to proxies (RFC 9112, 3.2.2)
             path = b"/" + path.partition(b"://")[2].partition(b"/")[2]
         text = path.decode("latin-1")
-        request = Request(
-            method, unquote(text) if "%" in text else text, query.decode("latin-1"), self._headers, body, self._peer, self._received_us
-        )
+        head = Head(method, unquote(text) if "%" in text else text, query.decode("latin-1"), self._headers, len(body))
+        self._parsed = head
+        self._take(head, body, close)
+
+    def _take(self, head: Head, body: bytes, close: bool) -> None:
+        """Find a request's meaning, and answer it or let it wait for its group."""
+        request = Request(head.method, head.path, head.query, head.headers, body, self._peer, self._received_us)
         outcome = self._server.handle(request)
-        slot = Slot(self, request.path, self._headers.get(b"origin"), close, method == "HEAD")
+        slot = Slot(self, head.path, head.headers.get(b"origin"), close, head.method == "HEAD")
         self._slots.append(slot)
         if close:
             self._state, self.deadline = _LINGER, NEVER  # whatever follows is not read
@@ -224,12 +240,14 @@ class Connection(asyncio.Protocol):
     def flush(self) -> None:
         """Write every answer that is due, in order, in one go."""
         slots, parts, close = self._slots, [], False
-        while slots and slots[0].answer is not None:
+        while slots and (answer := slots[0].answer) is not None:
             slot = slots.popleft()
             close = slot.close
-            if slot.answer is not None:
-                self._server.count(slot.path, slot.answer.status)
-                parts.append(render(slot.answer, self._server.date, slot.origin, close, slot.head_only))
+            self._server.count(slot.path, answer.status)
+            if slot.origin is None and not close and not slot.head_only:
+                parts.append(self._server.rendered(answer))
+            else:
+                parts.append(render(answer, self._server.date, slot.origin, close, slot.head_only))
         if not parts or self._state == _CLOSED:
             return
         self._transport.write(parts[0] if len(parts) == 1 else b"".join(parts))

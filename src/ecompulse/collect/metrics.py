@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_left
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+from prometheus_client import Histogram
 
 from ecompulse.observe import metrics
 
@@ -13,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Meter:
-    """Counts of one process. `answered` and `text` run on the event loop's thread, `committed` on the committer's."""
+    """Counts of one process; everything runs on the event loop's thread."""
 
     def __init__(self) -> None:
         self._answered: Counter[tuple[str, int]] = Counter()
@@ -33,8 +37,7 @@ class Meter:
             metrics.RECEIVED.labels(dialect, what).inc(count)
         metrics.BODY_BYTES.inc(sum(ticket.intake.size for ticket in outcome.tickets))
         now_us = time.time_ns() // 1_000
-        for ticket in outcome.tickets:
-            metrics.REQUEST_SECONDS.observe(max(0, now_us - ticket.intake.received_at_us) / 1e6)
+        _observe_all(metrics.REQUEST_SECONDS, [max(0, now_us - ticket.intake.received_at_us) / 1e6 for ticket in outcome.tickets])
 
     def text(self, connections: int, waiting_events: int) -> bytes:
         """Everything, in Prometheus' text format."""
@@ -44,3 +47,10 @@ class Meter:
         metrics.CONNECTIONS.set(connections)
         metrics.WAITING.set(waiting_events)
         return metrics.text()
+
+
+def _observe_all(of: Histogram, seconds: Sequence[float]) -> None:
+    """Observe many values at once: one by one they cost a microsecond each, as much as reading a small event."""
+    for place, count in Counter(bisect_left(metrics.SECONDS, value) for value in seconds).items():
+        of._buckets[place].inc(count)  # the library has no public way for many; this is what its `observe` does for one
+    of._sum.inc(sum(seconds))

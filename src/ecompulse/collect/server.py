@@ -12,9 +12,10 @@ from ecompulse.collect.answer import Answer, Request, problem
 from ecompulse.collect.commit import Committer, Intake, Outcome
 from ecompulse.collect.config import Config
 from ecompulse.collect.connection import Connection, Slot
+from ecompulse.collect.heads import Heads
 from ecompulse.collect.metrics import Meter
 from ecompulse.collect.routes import route_of
-from ecompulse.collect.wire import date_line
+from ecompulse.collect.wire import date_line, render
 from ecompulse.observe.logs import logger
 
 HELD_BYTES_LIMIT: Final = 256 * 1024 * 1024
@@ -37,6 +38,8 @@ class Server:
         self.draining = False
         self.now = time.monotonic()
         self.date = date_line()
+        self.heads = Heads()
+        self._rendered: tuple[Answer | None, bytes] = (None, b"")
         self.connections: set[Connection] = set()
         self._listener: asyncio.AbstractServer | None = None
         self._sweeper: asyncio.TimerHandle | None = None
@@ -84,11 +87,7 @@ class Server:
         return self._committer.submit(slot)
 
     def deliver(self, outcome: Outcome) -> None:
-        """Take a finished group from the committer's thread."""
-        self._loop.call_soon_threadsafe(self._write, outcome)
-
-    def _write(self, outcome: Outcome) -> None:
-        self._committer.delivered(outcome)
+        """Write the answers of a finished group."""
         for ticket in outcome.tickets:
             if isinstance(ticket, Slot):
                 ticket.connection.flush()
@@ -96,6 +95,12 @@ class Server:
     def count(self, path: str, status: int) -> None:
         """Count an answer."""
         self._meter.answered(route_of(path), status)
+
+    def rendered(self, answer: Answer) -> bytes:
+        """The bytes of an answer without anything special about it. Most answers are the same as the one before, within the same second."""
+        if answer is not self._rendered[0]:
+            self._rendered = (answer, render(answer, self.date, None, False, False))
+        return self._rendered[1]
 
     def joined(self, connection: Connection) -> bool:
         """Note a new connection; false where there are too many."""
@@ -107,7 +112,7 @@ class Server:
         self.connections.discard(connection)
 
     def _sweep(self) -> None:
-        self.now, self.date = time.monotonic(), date_line()
+        self.now, self.date, self._rendered = time.monotonic(), date_line(), (None, b"")
         for connection in [one for one in self.connections if one.deadline < self.now]:
             connection.expire()
         self._sweeper = self._loop.call_later(SWEEP_SECONDS, self._sweep)

@@ -107,7 +107,7 @@ class Collector:
         _allow_connections(self._config.connections_max)
         sys.setswitchinterval(SWITCH_SECONDS)
         port = await self.server.start(self._config.host, self._config.port)
-        self.committer.start()
+        self.committer.start(asyncio.get_running_loop())
         gc.collect()
         gc.freeze()  # what is here at the start stays: no collection needs to look at it again
         return port
@@ -115,7 +115,7 @@ class Collector:
     async def stop(self) -> None:
         """Answer what is due, close every connection, end the committer."""
         await self.server.drain(DRAIN_SECONDS)
-        await asyncio.get_running_loop().run_in_executor(None, self.committer.close, COMMIT_SECONDS)
+        await self.committer.close(COMMIT_SECONDS)
 
     def _handle(self, request: Request) -> Answer | Intake:
         return routes.handle(request, self.door)

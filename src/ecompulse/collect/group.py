@@ -1,0 +1,175 @@
+"""What the requests of a group become: one batch for the log, and afterwards an answer for each. Nothing here waits or writes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ecompulse.collect.answer import Answer, Rejected, Verdict
+from ecompulse.collect.recent import Recent
+from ecompulse.contract.check import Checked, check
+from ecompulse.contract.columns import DeadLetter, Violation
+from ecompulse.contract.read import Read
+
+SHOWN_ID_LIMIT: Final = 200
+"""Characters of a wrong event_id that are told back."""
+_OWN_DEVICE: Final = pa.array(["web", "mobile"])
+
+Rows = np.ndarray[Any, np.dtype[np.int64]]
+Scrub = Callable[[pa.RecordBatch], pa.RecordBatch]
+Mask = Callable[[bytes], bytes]
+
+
+class Intake(msgspec.Struct, gc=False):
+    """The events of one request, on their way into the log."""
+
+    read: Read
+    shape: Callable[[Verdict], Answer]
+    """Makes the answer once the verdict is known."""
+    site: str
+    dialect: str
+    sender_key: str | None
+    received_at_us: int
+    size: int
+    """Bytes of the body they came in."""
+    address: str | None = None
+    """The shopper's IP address as the connection tells it, for events that carry none."""
+    agent: str | None = None
+    """The shopper's User-Agent, likewise."""
+
+
+class Ticket:
+    """One request's place in a group: what it brought, and its answer once that is known."""
+
+    __slots__ = ("answer", "intake")
+
+    def __init__(self, intake: Intake) -> None:
+        self.intake = intake
+        self.answer: Answer | None = None
+
+
+class Group(msgspec.Struct):
+    """Requests that are appended together: their events as one batch, what of them is rejected, and a verdict for each request."""
+
+    tickets: list[Ticket]
+    verdicts: list[Verdict]
+    events: pa.RecordBatch | None
+    rows: Rows | None
+    """For each event of the batch its place among all that were read."""
+    dead_letters: list[DeadLetter]
+
+
+def prepared(tickets: list[Ticket], scrub: Scrub, mask: Mask) -> Group:
+    """Check the events of some requests, and make one batch of those that are right, without what must not be kept."""
+    checked = _checked(tickets)
+    wrong = {violation.row: violation for violation in checked.violations} if checked is not None else {}
+    letters: list[DeadLetter] = []
+    verdicts = list(_verdicts(tickets, wrong, letters, mask))
+    if checked is None or not checked.batch.num_rows:
+        return Group(tickets, verdicts, None, None, letters)
+    return Group(tickets, verdicts, scrub(_with_origin(tickets, checked)), checked.rows, letters)
+
+
+def answer(group: Group, offset: int, recent: Recent) -> Counter[tuple[str, str]]:
+    """Give each request the answer that its dialect makes of its verdict. Returns how many events had which dialect and outcome.
+
+    Args:
+        group: what was appended.
+        offset: what its first event got.
+        recent: says which events are duplicates.
+    """
+    if group.events is not None and group.rows is not None:
+        repeated = recent.duplicates(group.events)
+        if repeated.any():
+            _count_duplicates(group, group.rows[repeated])
+    counts: Counter[tuple[str, str]] = Counter()
+    for ticket, verdict in zip(group.tickets, group.verdicts, strict=True):
+        dialect, verdict.offset = ticket.intake.dialect, offset
+        offset += verdict.accepted + verdict.duplicates
+        counts[dialect, "accepted"] += verdict.accepted
+        if verdict.duplicates:
+            counts[dialect, "duplicate"] += verdict.duplicates
+        if verdict.rejected:
+            counts[dialect, "rejected"] += len(verdict.rejected)
+        ticket.answer = ticket.intake.shape(verdict)
+    return counts
+
+
+def _checked(tickets: list[Ticket]) -> Checked | None:
+    """All events of a group against the contract; None where there is none."""
+    first = tickets[0].intake
+    if len(tickets) == 1:
+        return check(first.read.events, first.received_at_us, first.site, first.dialect, first.sender_key) if first.read.events else None
+    events = [event for ticket in tickets for event in ticket.intake.read.events]
+    if not events:
+        return None
+    return check(events, first.received_at_us, *(_spread(tickets, name) for name in ("site", "dialect", "sender_key")))
+
+
+def _spread(tickets: list[Ticket], name: str) -> Any:
+    """The texts that requests have as `name`: one where all agree, else a list with one for each event."""
+    values = [getattr(ticket.intake, name) for ticket in tickets]
+    first: str | None = values[0]
+    if values.count(first) == len(values):
+        return first
+    return [value for ticket, value in zip(tickets, values, strict=True) for _ in ticket.intake.read.events]
+
+
+def _with_origin(tickets: list[Ticket], checked: Checked) -> pa.RecordBatch:
+    """The batch with address and browser of the connection where a shopper's own device sent an event without them."""
+    batch = checked.batch
+    for name, attribute in (("ip_address", "address"), ("user_agent", "agent")):
+        column, values = batch.column(name), _spread(tickets, attribute)
+        if values is None or not column.null_count:
+            continue
+        told = pa.scalar(values, pa.string()) if isinstance(values, str) else pa.array(values, pa.string()).take(pa.array(checked.rows))
+        empty = pc.and_(column.is_null(), pc.is_in(batch.column("source"), _OWN_DEVICE))
+        batch = batch.set_column(batch.schema.get_field_index(name), batch.schema.field(name), pc.if_else(empty, told, column))
+    return batch
+
+
+def _verdicts(tickets: list[Ticket], wrong: dict[int, Violation], letters: list[DeadLetter], mask: Mask) -> Iterator[Verdict]:
+    """Each request's verdict as if it held no duplicates; puts what is rejected into `letters`."""
+    row = 0
+    for ticket in tickets:
+        read = ticket.intake.read
+        count = len(read.events)
+        if not wrong and not read.rejected:
+            row += count
+            yield Verdict(count, 0, [])
+            continue
+        rejected = [Rejected(one.index, _shown(one.event_id), one.field, one.reason) for one in read.rejected]
+        letters.extend(_letter(ticket.intake, told, None, mask(one.body)) for told, one in zip(rejected, read.rejected, strict=True))
+        for place in range(count):
+            violation = wrong.get(row + place)
+            if violation is not None:
+                event, index = read.events[place], read.positions[place]
+                told = Rejected(index, _shown(event.event_id), violation.field, violation.reason)
+                rejected.append(told)
+                letters.append(_letter(ticket.intake, told, event.event_type, mask(read.raw(index))))
+        row += count
+        rejected.sort(key=lambda one: one.index)
+        yield Verdict(read.count - len(rejected), 0, rejected)
+
+
+def _shown(event_id: str | None) -> str | None:
+    return event_id if event_id is None else event_id[:SHOWN_ID_LIMIT]
+
+
+def _letter(intake: Intake, wrong: Rejected, event_type: str | None, body: bytes) -> DeadLetter:
+    what = (wrong.reason, wrong.field, wrong.event_id, _shown(event_type))
+    return DeadLetter(*what, intake.dialect, intake.site, intake.sender_key, intake.received_at_us, body)
+
+
+def _count_duplicates(group: Group, rows: Rows) -> None:
+    """Move the events at `rows` of the group from accepted to duplicates."""
+    ends = np.cumsum([len(ticket.intake.read.events) for ticket in group.tickets])
+    for place in np.searchsorted(ends, rows, side="right").tolist():
+        group.verdicts[place].accepted -= 1
+        group.verdicts[place].duplicates += 1
