@@ -52,7 +52,41 @@ def test_a_position_goes_on_where_it_was_across_files(tmp_path: Path) -> None:
         appender.append(events(2, str(n)), [])
     assert len(file.firsts(tmp_path, 0)) == 5
     assert users(reader.read({0: 4}, 1_000)) == ["2-0", "2-1", "3-0", "3-1", "4-0", "4-1"]
-    assert users(reader.read({0: 4}, 1)) == ["2-0", "2-1"]
+    assert users(reader.read({0: 4}, 2)) == ["2-0", "2-1"]
+
+
+def test_a_position_may_lie_within_an_entry_and_no_more_is_read_than_asked_for(tmp_path: Path) -> None:
+    appender, reader = SqliteAppender(tmp_path), SqliteReader(tmp_path)
+    letters = [letter(b"x"), letter(b"y")]
+    appender.append(events(3, "a"), letters)
+    appender.append(events(2, "b"), [])
+    for position in range(7):
+        for wanted in range(1, 8):
+            entries = reader.read({0: position}, wanted)
+            assert sum(entry.count for entry in entries) == min(wanted, 7 - position)
+            assert entries[0].offset == position
+            received = [*users(entries[:1]), *(one.body for one in entries[0].rejected), *users(entries[1:])]
+            assert received == ["a-0", "a-1", "a-2", b"x", b"y", "b-0", "b-1"][position : position + wanted] or position > 4
+    assert users(reader.read({0: 6}, 9)) == ["b-1"]
+
+
+def test_several_partitions_share_what_is_asked_for(tmp_path: Path) -> None:
+    reader = SqliteReader(tmp_path)
+    for partition, count in ((0, 10), (1, 2), (2, 10)):
+        SqliteAppender(tmp_path, partition).append(events(count, str(partition)), [])
+    assert [(entry.partition, entry.count) for entry in reader.read({}, 12)] == [(0, 4), (1, 2), (2, 6)]
+    assert [(entry.partition, entry.count) for entry in reader.read({}, 1)] == [(0, 1)]
+
+
+def test_of_a_damaged_entry_only_what_was_not_read_yet_is_lost(tmp_path: Path) -> None:
+    appender = SqliteAppender(tmp_path)
+    appender.append(events(5, "a"), [])
+    appender.close()
+    with sqlite3.connect(file.path_of(tmp_path, 0, 0)) as damaged:
+        damaged.execute("update entries set checksum = checksum + 1")
+    with pytest.raises(DamagedEntry) as told:
+        SqliteReader(tmp_path).read({0: 2}, 10)
+    assert (told.value.offset, told.value.count) == (2, 3)
 
 
 def test_a_restarted_appender_begins_a_new_file_at_the_end(tmp_path: Path) -> None:

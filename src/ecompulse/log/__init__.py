@@ -42,6 +42,13 @@ class Entry(Struct, frozen=True):
     events: pa.RecordBatch | None
     rejected: list[DeadLetter]
 
+    def part(self, start: int, stop: int) -> Entry:
+        """The received events from the `start`th to before the `stop`th, as an entry."""
+        accepted = len(self.events) if self.events is not None else 0
+        events = self.events.slice(start, min(stop, accepted) - start) if self.events is not None and start < accepted else None
+        rejected = self.rejected[max(0, start - accepted) : max(0, stop - accepted)]
+        return Entry(self.partition, self.offset + start, stop - start, events, rejected)
+
 
 class Appender(Protocol):
     """Where collectors write. One appender owns one partition; other processes own others."""
@@ -62,7 +69,9 @@ class Reader(Protocol):
     """Where a store reads on from its own positions."""
 
     def read(self, positions: Positions, events_max: int) -> list[Entry]:
-        """The next entries of all partitions, in order within each, about `events_max` events at most; empty at the end.
+        """The next entries of all partitions, in order within each, `events_max` events at most; empty at the end.
+
+        A position may lie within an entry: then its first entry is the rest of that one, as the last may be the beginning of another.
 
         Raises:
             DamagedEntry: the next entry is not what was written.

@@ -44,8 +44,9 @@ Row = tuple[int, int, bytes | None, bytes | None, bytes | None, int]
 
 ROWS: Final = """
 select offset, count, schema, events, rejected, checksum from entries left join formats on formats.id = entries.format
-where offset >= ? and offset < ? order by offset limit ?
+where offset >= (select coalesce(max(offset), ?1) from entries where offset <= ?1) and offset < ?2 order by offset limit ?3
 """
+"""From the entry on that holds a position, or that stands before it, to before another position."""
 
 _compressor = zstandard.ZstdCompressor(level=1)
 _letters = msgspec.msgpack.Decoder(list[DeadLetter])

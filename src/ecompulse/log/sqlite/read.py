@@ -18,6 +18,8 @@ ENTRIES_MAX: Final = 512
 POLL_BUSY_SECONDS: Final = 0.002
 POLL_IDLE_SECONDS: Final = 0.01
 """How often to look for an append: a look costs about 20 µs, so waiting costs 1 % of a core when busy and 0.2 % when idle."""
+OPENINGS_MAX: Final = 5
+"""A file is exchanged for a new one once, when a collector starts; more than that is a fault."""
 _FOREVER: Final = 2**63 - 1
 _DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
@@ -28,14 +30,16 @@ class SqliteReader:
     def __init__(self, folder: Path, name: str = "store") -> None:
         """Read the log in `folder` as the reader `name` (retention waits for each named reader)."""
         self.folder, self.name = folder, name
-        self._open: dict[int, tuple[int, sqlite3.Connection]] = {}
+        self._open: dict[int, tuple[int, int, sqlite3.Connection]] = {}
         self._looked: dict[int, int] = {}
 
     def read(self, positions: Positions, events_max: int) -> list[Entry]:
         """See `ecompulse.log.Reader.read`."""
         entries: list[Entry] = []
-        for partition in file.partitions(self.folder):
-            position, left = positions.get(partition, 0), events_max
+        partitions = file.partitions(self.folder)
+        for waiting, partition in zip(range(len(partitions), 0, -1), partitions, strict=True):
+            position, left = positions.get(partition, 0), -(-events_max // waiting)  # what one leaves of its share is the next ones'
+            events_max -= left
             while left > 0:
                 try:
                     got = self._read(partition, position, left)
@@ -48,6 +52,7 @@ class SqliteReader:
                 if not got:
                     break
                 position = got[-1].offset + got[-1].count
+            events_max += left
         return entries
 
     def _read(self, partition: int, position: int, events_max: int) -> list[Entry]:
@@ -61,11 +66,15 @@ class SqliteReader:
         entries: list[Entry] = []
         try:
             for row in self._connection(partition, first).execute(file.ROWS, (position, ends, ENTRIES_MAX)):
-                if row[0] != position:
-                    raise self._missing(partition, position, row[0], "missing")
-                entries.append(file.unpack(partition, row, file.path_of(self.folder, partition, first)))
-                position += row[1]
-                events_max -= row[1]
+                offset, count = row[0], row[1]
+                if offset + count <= position:  # the entry before a gap
+                    continue
+                if offset > position:
+                    raise self._missing(partition, position, offset, "missing")
+                entry = self._entry(partition, row, first, position)
+                entries.append(entry.part(0, events_max) if entry.count > events_max else entry)
+                position += entries[-1].count
+                events_max -= entries[-1].count
                 if events_max <= 0:
                     break
         except DamagedEntry:
@@ -78,6 +87,15 @@ class SqliteReader:
             raise self._missing(partition, position, ends, "missing")
         return entries
 
+    def _entry(self, partition: int, row: file.Row, first: int, position: int) -> Entry:
+        """The entry of a row, from `position` on."""
+        before = position - row[0]
+        try:
+            entry = file.unpack(partition, row, file.path_of(self.folder, partition, first))
+        except DamagedEntry as error:
+            raise DamagedEntry(str(error), partition, position, row[1] - before) from error  # what was read before was whole
+        return entry.part(before, entry.count) if before else entry
+
     def _missing(self, partition: int, start: int, end: int, how: str) -> DamagedEntry:
         return DamagedEntry(f"{self.folder}/{partition}: offsets {start} to {end - 1} are {how}", partition, start, end - start)
 
@@ -86,7 +104,7 @@ class SqliteReader:
         path = file.path_of(self.folder, partition, first)
         held = self._open.pop(partition, None)
         if held is not None:
-            held[1].close()
+            held[2].close()
         if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _DAMAGED:
             return LogError(f"{path}: it cannot be read: {error}")
         end = _after(path, position) or ends
@@ -96,16 +114,20 @@ class SqliteReader:
         return DamagedEntry(message, partition, position, end - position)
 
     def _connection(self, partition: int, first: int) -> sqlite3.Connection:
+        held = self._held(partition, first)
+        if held is None:
+            identity, held = _opened(file.path_of(self.folder, partition, first))
+            self._open[partition] = (first, identity, held)
+        return held
+
+    def _held(self, partition: int, first: int) -> sqlite3.Connection | None:
+        """The open file, if it is still the one of that name: one that got no entry before its collector died is made anew."""
         held = self._open.get(partition)
-        if held is not None and held[0] == first:
-            return held[1]
+        if held is not None and held[0] == first and held[1] == _identity(file.path_of(self.folder, partition, first)):
+            return held[2]
         if held is not None:
-            held[1].close()
-        path = file.path_of(self.folder, partition, first)
-        connection = file.open_file(path)
-        self._open[partition] = (first, connection)
-        connection.executescript(file.SCHEMA)  # a file that was just made may not have them yet
-        return connection
+            self._open.pop(partition)[2].close()
+        return None
 
     def end(self) -> dict[int, int]:
         """See `ecompulse.log.Reader.end`."""
@@ -121,11 +143,10 @@ class SqliteReader:
             if firsts:
                 held = self._open.get(partition)
                 if held is not None and held[0] == firsts[-1]:
-                    ends[partition] = file.end_of(held[1], firsts[-1])
+                    ends[partition] = file.end_of(self._connection(partition, firsts[-1]), firsts[-1])
                 else:
-                    connection = file.open_file(file.path_of(self.folder, partition, firsts[-1]))
+                    _, connection = _opened(file.path_of(self.folder, partition, firsts[-1]))
                     try:
-                        connection.executescript(file.SCHEMA)
                         ends[partition] = file.end_of(connection, firsts[-1])
                     finally:
                         connection.close()
@@ -162,18 +183,51 @@ class SqliteReader:
 
     def close(self) -> None:
         """See `ecompulse.log.Reader.close`."""
-        for _, connection in self._open.values():
+        for _, _, connection in self._open.values():
             connection.close()
         self._open.clear()
+
+
+def _identity(path: Path) -> int:
+    """Which file has the name now; 0 when none has."""
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return 0
+
+
+def _opened(path: Path) -> tuple[int, sqlite3.Connection]:
+    """Open the file that has the name now, and say which that is.
+
+    Raises:
+        sqlite3.Error: it cannot be opened, or is no file of the log.
+    """
+    for attempt in range(OPENINGS_MAX):
+        identity = _identity(path)
+        try:
+            connection = file.open_existing(path)
+            try:
+                connection.executescript(file.SCHEMA)  # a file of an earlier version may not have all of it
+            except BaseException:
+                connection.close()
+                raise
+        except sqlite3.OperationalError:
+            if attempt + 1 < OPENINGS_MAX and identity != _identity(path):
+                continue
+            raise
+        if identity == _identity(path):
+            return identity, connection
+        connection.close()
+    raise sqlite3.OperationalError(f"{path} is made anew again and again")
 
 
 def _after(path: Path, position: int) -> int | None:
     """The offset after the entry at `position`, read past its bytes: a count stands before them. None when that is damaged, too."""
     connection = file.open_file(path)
     try:
-        row = connection.execute("select count from entries where offset = ?", [position]).fetchone()
+        row = connection.execute("select offset + count from entries where offset <= ? order by offset desc limit 1", [position]).fetchone()
     except sqlite3.Error:
         return None
     finally:
         connection.close()
-    return position + int(row[0]) if row else None
+    return int(row[0]) if row and row[0] > position else None
