@@ -8,23 +8,26 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from msgspec import Struct
 
-from ecompulse.log.sqlite import SqliteReader, retain
-from ecompulse.log.sqlite.retain import AgeClock, gone
+from ecompulse.log.sqlite import ReceivedCounts, SqliteReader, retain
+from ecompulse.log.sqlite.retain import AgeClock, begins
 from ecompulse.observe import metrics
 from ecompulse.process import stores
 from ecompulse.process.engine import Engine, Limits, Watch
 from ecompulse.process.fingerprint import SCHEME
 from ecompulse.process.identify import Ids
-from ecompulse.process.ledger import grouped, totals
+from ecompulse.process.ledger import account, grouped, totals
+from ecompulse.process.rebuild import CannotRebuild, Rebuild, must_be_a_span, must_be_in_the_log
+from ecompulse.process.remake import Remake
 from ecompulse.process.step import Context, Steps
 from ecompulse.store import StoreError
 from ecompulse.store.duckdb import DuckDBStore
+from ecompulse.store.duckdb.carry import Span
 from ecompulse.store.duckdb.database import DuckDBSnapshot, Options
 from ecompulse.store.duckdb.letters import Keep
 
@@ -48,21 +51,6 @@ class Config(Struct, frozen=True, kw_only=True):
     log_keep_seconds: float = 7 * 86400.0
     log_keep_bytes: int = 20_000_000_000
     letters: Keep = Keep()
-
-
-class CannotRebuild(ValueError):
-    """A store cannot be rebuilt as asked; the text says why and what to do."""
-
-
-class Rebuild(Struct):
-    """How far a rebuild is; `finished` with `failure` None is a store that has taken its place."""
-
-    into: str
-    taken: int = 0
-    of: int = 0
-    seconds: float = 0.0
-    finished: bool = False
-    failure: str | None = None
 
 
 class _Line:
@@ -104,8 +92,11 @@ class Processing:
         self._line = _Line(config, stores.current(config.data), steps(), watch)
         self.warnings: list[str] = []
         self._looker, self._looking = SqliteReader(config.data / "log"), threading.Lock()
+        self._received = ReceivedCounts(config.data / "log")
         self._ended = threading.Event()
         self._retention = threading.Thread(target=self._retain, name="retention", daemon=True)
+        self._asking, self._marking, self._letting_go = threading.Lock(), threading.Lock(), threading.Lock()
+        self._letting_go = threading.Lock()
         self._rebuilding: threading.Thread | None = None
         self._exchanging = False
         self._replaced: threading.Thread | None = None
@@ -123,7 +114,8 @@ class Processing:
         return self._line.engine
 
     def start(self) -> None:
-        """Begin to process."""
+        """Begin to process. What a rebuild that was cut off has left is deleted."""
+        self._clean_up()
         try:  # a crash may have come between the store's commit and this
             self._line.reader.done(self._line.store.durable_positions())
         except OSError as error:
@@ -150,6 +142,13 @@ class Processing:
         with self.store.snapshot() as snapshot:
             return totals(snapshot, self.ends(), self.as_of()) if by is None else grouped(snapshot, by)
 
+    def account(self, site: str | None = None) -> dict[str, Any]:
+        """The ledger in full, both sides of it: see `ecompulse.process.ledger.account`."""
+        with self.store.snapshot() as snapshot:
+            ends = self.ends()
+            with self._looking:
+                return account(snapshot, ends, self.as_of(), self._received, site)
+
     def ends(self) -> dict[int, int]:
         """The end of each partition of the log."""
         with self._looking:
@@ -157,7 +156,8 @@ class Processing:
 
     def mark_replayed(self, ids: Sequence[str], at_us: int) -> None:
         """Remember that dead letters were sent through the door again."""
-        self.store.mark_replayed(ids, at_us)
+        with self._marking:  # or a store that takes this one's place may not know
+            self.store.mark_replayed(ids, at_us)
 
     @property
     def alive(self) -> bool:
@@ -181,33 +181,44 @@ class Processing:
 
     # ---- rebuilding -----------------------------------------------------------------------------------------------------
 
-    def start_rebuild(self, into: str) -> Rebuild:
-        """Begin to rebuild the store from the log, with today's steps, into a new store `into` that then takes the place of this one.
+    def start_rebuild(self, into: str, span: Span | None = None) -> Rebuild:
+        """Begin to rebuild the store with today's steps, into a new store `into` that then takes the place of this one.
+
+        Args:
+            into: its name.
+            span: when what is made again from the log was received; the rest is carried over from this store. None is everything.
 
         Raises:
-            CannotRebuild: one is under way, the name is taken, or the log no longer reaches back to its beginning.
+            CannotRebuild: one is under way, the name is taken, there is no such span, or the log no longer holds all of it.
         """
-        if self.rebuild is not None and not self.rebuild.finished:
-            raise CannotRebuild(f"the store {self.rebuild.into} is being rebuilt already; wait for it")
-        try:
-            folder = stores.folder_of(self.config.data, into)
-        except stores.WrongName as error:
-            raise CannotRebuild(str(error)) from None
-        if into == self._line.name or folder.exists():
-            raise CannotRebuild(f"there is a store {into} already; choose another name, or delete {folder} if nobody uses it")
-        missing = gone(self.config.data / "log")
-        if missing:
-            told = ", ".join(f"partition {partition} begins at offset {offset:,}" for partition, offset in missing.items())
-            raise CannotRebuild(f"the log no longer holds everything ({told}): a store rebuilt from it would lack what came before")
-        self.rebuild = Rebuild(into)
-        self._rebuilding = threading.Thread(target=self._rebuild, args=(self.rebuild,), name="rebuild", daemon=True)
-        self._rebuilding.start()
-        return self.rebuild
+        span = span or Span()
+        with self._asking:
+            if self.rebuild is not None and not self.rebuild.finished:
+                raise CannotRebuild(f"the store {self.rebuild.into} is being rebuilt already; wait for it")
+            try:
+                folder = stores.folder_of(self.config.data, into)
+            except stores.WrongName as error:
+                raise CannotRebuild(str(error)) from None
+            if into == self._line.name or folder.exists():
+                raise CannotRebuild(f"there is a store {into} already; choose another name, or delete {folder} if nobody uses it")
+            must_be_a_span(span, datetime.now(UTC))
+            reader = SqliteReader(self.config.data / "log", into)
+            reader.done({})  # from now on retention waits for it
+            try:
+                must_be_in_the_log(self.store, reader.folder, span)
+            except BaseException:
+                reader.forget()
+                raise
+            self.rebuild = Rebuild(into, span)
+            self._rebuilding = threading.Thread(target=self._rebuild, args=(self.rebuild,), name="rebuild", daemon=True)
+            self._rebuilding.start()
+            return self.rebuild
 
     def _rebuild(self, rebuild: Rebuild) -> None:
         began = time.monotonic()
         try:
-            with self._new_line(rebuild.into) as line:
+            stores.begin(self.config.data, rebuild.into)
+            with self._new_line(rebuild, began) as line:
                 self._fill(line, rebuild, began)
                 line.engine.flush()
                 self._keep_letters(line, AgeClock().now())  # the log may hold letters that were let go before
@@ -216,20 +227,55 @@ class Processing:
         except Exception as error:
             logger.exception("the store %s was not rebuilt", rebuild.into)
             rebuild.failure = f"{type(error).__name__}: {error}"
+        self._clean_up()
         self._exchanging = False
         rebuild.seconds, rebuild.finished = time.monotonic() - began, True
 
+    def _remake(self, rebuild: Rebuild, began: float) -> None:
+        """Fill the new store up to where this one is durably: rows of the span from the log, the others from this store."""
+        store = DuckDBStore(stores.folder_of(self.config.data, rebuild.into), self.config.store)
+        reader = SqliteReader(self.config.data / "log", rebuild.into)
+
+        def stopped() -> bool:
+            rebuild.remade = work.done
+            rebuild.taken, rebuild.of = work.done.carried + work.done.made + work.done.kept, sum(self.ends().values())
+            rebuild.seconds = time.monotonic() - began
+            return self._ended.is_set()
+
+        try:
+            with self._letting_go:  # letters that go meanwhile would be counted as gone, and carried over, too
+                log = reader, begins(reader.folder)
+                work = Remake(self.store, store, log, rebuild.span, self._steps(), self.config.context, stopped)
+                work.run()
+        finally:
+            reader.close()
+            store.close()
+        if stopped():
+            raise CannotRebuild("it was stopped; begin again")
+        if work.done.kept:
+            logger.warning("%d events are as they were: their entries in the log are damaged", work.done.kept)
+
+    def _clean_up(self) -> None:
+        """Delete what was built of a store that did not take its place, and have retention wait for the store in use alone."""
+        name = stores.unfinished(self.config.data)
+        if name is not None:
+            logger.warning("the store %s was not built to its end, and is deleted; the store in use is whole", name)
+            shutil.rmtree(stores.folder_of(self.config.data, name), ignore_errors=True)
+        for other in (*stores.others(self.config.data), *([name] if name is not None else [])):
+            SqliteReader(self.config.data / "log", other).forget()
+        stores.finished(self.config.data)
+
     @contextmanager
-    def _new_line(self, name: str) -> Iterator[_Line]:
-        line = _Line(self.config, name, self._steps(), None)
+    def _new_line(self, rebuild: Rebuild, began: float) -> Iterator[_Line]:
+        if not rebuild.span.whole:
+            self._remake(rebuild, began)
+        line = _Line(self.config, rebuild.into, self._steps(), None)
         try:
             yield line
         finally:
-            if line is not self._line:  # it did not take over: nothing of it is of use
+            if line is not self._line:  # it did not take over
                 line.reader.close()
                 line.store.close()
-                shutil.rmtree(stores.folder_of(self.config.data, name), ignore_errors=True)
-                line.reader.forget()
 
     def _fill(self, line: _Line, rebuild: Rebuild, began: float) -> None:
         while True:
@@ -246,26 +292,26 @@ class Processing:
         """Stop the old engine, bring the new store to where the old one is, exchange them: questions see the one or the other, whole."""
         old = self._line
         old.halt()
-        try:
-            with old.store.snapshot() as snapshot:
-                letters = snapshot.query(
-                    "select id, epoch_us(replayed_at) as at from dead_letters where replayed_at is not null"
-                ).to_pylist()
-            for letter in letters:
-                line.store.mark_replayed([letter["id"]], letter["at"])
-            while any(line.store.positions().get(partition, 0) < position for partition, position in old.store.positions().items()):
-                line.engine.round()
-            line.engine.flush()
-            stores.switch(self.config.data, line.name)
-        except BaseException:
-            old.engine.resume()
-            old.thread = threading.Thread(target=old.engine.run, name=old.thread.name, daemon=True)
-            old.thread.start()
-            raise
-        self._line = line
+        with self._marking:
+            try:
+                with old.store.snapshot() as snapshot:
+                    letters = snapshot.query(
+                        "select id, epoch_us(replayed_at) as at from dead_letters where replayed_at is not null"
+                    ).to_pylist()
+                for letter in letters:
+                    line.store.mark_replayed([letter["id"]], letter["at"])
+                while any(line.store.positions().get(partition, 0) < position for partition, position in old.store.positions().items()):
+                    line.engine.round()
+                line.engine.flush()
+                stores.switch(self.config.data, line.name)
+            except BaseException:
+                old.engine.resume()
+                old.thread = threading.Thread(target=old.engine.run, name=old.thread.name, daemon=True)
+                old.thread.start()
+                raise
+            self._line = line
         line.thread.start()
         old.engine.abandon()
-        old.reader.forget()
         self._replaced = threading.Thread(target=self._close_later, args=(old,), name="close-old-store", daemon=True)
         self._replaced.start()
 
@@ -279,10 +325,13 @@ class Processing:
         clock = AgeClock()
         while not self._ended.wait(RETENTION_SECONDS):
             self._keep_log(clock.now())
-            try:
-                self._keep_letters(self._line, clock.now())
-            except StoreError as error:
-                logger.warning("%s", error)
+            if self._letting_go.acquire(blocking=False):  # else they are being carried over into another store
+                try:
+                    self._keep_letters(self._line, clock.now())
+                except StoreError as error:
+                    logger.warning("%s", error)
+                finally:
+                    self._letting_go.release()
 
     def _keep_log(self, now: float) -> None:
         try:
