@@ -96,7 +96,6 @@ class Processing:
         self._ended = threading.Event()
         self._retention = threading.Thread(target=self._retain, name="retention", daemon=True)
         self._asking, self._marking, self._letting_go = threading.Lock(), threading.Lock(), threading.Lock()
-        self._letting_go = threading.Lock()
         self._rebuilding: threading.Thread | None = None
         self._exchanging = False
         self._replaced: threading.Thread | None = None
