@@ -14,6 +14,7 @@ from ecompulse.contract.columns import DeadLetter
 from ecompulse.contract.event import Event, Properties
 from ecompulse.log import DamagedEntry, LogError
 from ecompulse.log.sqlite import SqliteAppender, SqliteReader, file, retain
+from ecompulse.log.sqlite import append as sqlite_append
 from ecompulse.log.sqlite.retain import JUMP_SECONDS, TRUST_SECONDS, AgeClock
 
 NOW_US = 1_790_000_000_000_000
@@ -244,3 +245,34 @@ def test_what_a_kill_in_the_middle_of_a_deletion_left_is_deleted_later(tmp_path:
     retain(tmp_path, age_seconds_max=3_600, bytes_max=10**9)
     assert not any(path.exists() for path in left)
     assert len(users(reader.read({0: 2}, 100))) == 6
+
+
+def test_a_file_that_is_made_anew_is_read_by_those_who_had_the_old_one_open(tmp_path: Path) -> None:
+    appender, reader, looker = SqliteAppender(tmp_path, file_bytes=1), SqliteReader(tmp_path), SqliteReader(tmp_path)
+    appender.append(events(2), [])
+    appender._make(file.path_of(tmp_path, 0, 2))  # as a collector leaves it that is killed before its first append to it
+    appender.close()
+    assert reader.read({0: 2}, 100) == []
+    assert looker.read({0: 2}, 100) == []
+    again = SqliteAppender(tmp_path)
+    again.append(events(3, "later"), [])
+    assert reader.end() == {0: 5}
+    assert users(reader.read({0: 2}, 100)) == ["later-0", "later-1", "later-2"]
+    assert users(looker.read({0: 2}, 100)) == ["later-0", "later-1", "later-2"]
+
+
+def test_a_new_file_has_its_name_only_when_it_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Readers look for it all the time, and one that opened a file in the making would stand in its maker's way."""
+    appender = SqliteAppender(tmp_path)
+    seen = []
+
+    def look(*_: object) -> None:
+        seen.append((tmp_path / "0").exists() and file.firsts(tmp_path, 0))
+
+    real = file.open_file
+    monkeypatch.setattr(file, "open_file", lambda path: (look(), real(path))[1])
+    monkeypatch.setattr(sqlite_append, "_sync_folder", look)
+    appender.append(events(1), [])
+    assert seen == [[], [0]]
+    with sqlite3.connect(file.path_of(tmp_path, 0, 0)) as made:
+        assert made.execute("pragma journal_mode").fetchone() == ("wal",)

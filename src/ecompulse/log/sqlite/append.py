@@ -111,7 +111,7 @@ class SqliteAppender:
         first = file.firsts(self.folder, self.partition)
         end = 0
         if first:
-            with _Closing(file.open_file(file.path_of(self.folder, self.partition, first[-1]))) as connection:
+            with _Closing(file.open_existing(file.path_of(self.folder, self.partition, first[-1]))) as connection:
                 connection.executescript(file.SCHEMA)
                 end = file.end_of(connection, first[-1])
             self._received = before(self.folder, self.partition, first)
@@ -131,27 +131,36 @@ class SqliteAppender:
     def _start(self) -> sqlite3.Connection:
         path = file.path_of(self.folder, self.partition, self._end)
         self._path = path
-        if path.exists():
-            _remove(path)  # it holds no entry: its name would be lower otherwise
-        connection = file.open_file(path)
+        self._make(path)
+        connection = file.open_existing(path)
         try:
-            connection.execute(f"pragma page_size = {file.PAGE_BYTES}")
-            connection.execute("pragma journal_mode = wal")
             connection.execute("pragma synchronous = full")
             connection.execute("pragma fullfsync = on")  # macOS: a true flush
             connection.execute(
                 "pragma wal_autocheckpoint = 0"
             )  # checkpoints belong off the acknowledging path: done when the file is rolled
-            connection.executescript(f"begin immediate; {file.SCHEMA}")
-            carried = pack(self._received)
-            connection.execute("insert into carried values (?, ?, ?)", (self._end, carried, file.received_checksum(self._end, carried)))
-            connection.execute("commit")
-            _sync_folder(path.parent)
         except BaseException:
             connection.close()
             raise
         self._file, self._formats, self._written = connection, {}, 0
         return connection
+
+    def _make(self, path: Path) -> None:
+        """Make an empty file of the log, whole from the moment at which it has its name: readers look for it all the time."""
+        fresh = path.with_suffix(".new")
+        _remove(fresh)
+        with _Closing(file.open_file(fresh)) as connection:
+            connection.execute(f"pragma page_size = {file.PAGE_BYTES}")
+            connection.execute("pragma fullfsync = on")
+            connection.executescript(f"begin immediate; {file.SCHEMA}")
+            carried = pack(self._received)
+            connection.execute("insert into carried values (?, ?, ?)", (self._end, carried, file.received_checksum(self._end, carried)))
+            connection.execute("commit")
+            connection.execute("pragma journal_mode = wal")
+        if path.exists():
+            _remove(path)  # it holds no entry: its name would be lower otherwise
+        fresh.replace(path)
+        _sync_folder(path.parent)
 
     def _format(self, connection: sqlite3.Connection, schema: bytes | None) -> int | None:
         if schema is None:
@@ -219,9 +228,9 @@ def _settle(paths: list[Path]) -> None:
     """Move the write-ahead log of closed files into them; harmless to repeat, and to miss."""
     for path in paths:
         if not path.exists():
-            continue  # retention has deleted it; to open it would make it again, empty
+            continue  # retention has deleted it
         try:
-            with _Closing(file.open_file(path)) as connection:
+            with _Closing(file.open_existing(path)) as connection:
                 connection.execute("pragma wal_checkpoint(truncate)")
         except sqlite3.Error as error:
             logger.warning("%s: its write-ahead log stays beside it: %s", path, error)
