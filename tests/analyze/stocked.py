@@ -14,6 +14,9 @@ from typing import Any
 import pyarrow as pa
 
 from ecompulse.contract.columns import STORED
+from ecompulse.log.received import Counts
+from ecompulse.log.sqlite.counts import Known
+from ecompulse.process.ledger import account
 from ecompulse.store import Addition, LedgerKey, Snapshot
 from ecompulse.store.duckdb import DuckDBStore
 
@@ -84,3 +87,13 @@ class Stocked:
             "received": self.offset, "stored": self.counts["stored"], "duplicates": 0, "dead_letters": 0, "in_flight": 0, "balanced": True,
             "as_of": self.as_of(),
         }  # fmt: skip
+
+    def account(self, site: str | None = None) -> dict[str, Any]:
+        with self.store.snapshot(10) as picture:
+            return account(picture, {0: self.offset}, self.as_of(), self, site)
+
+    def upto(self, positions: Mapping[int, int]) -> dict[int, Known]:
+        return {partition: Known(position, {}) for partition, position in positions.items()}
+
+    def within(self, partition: int, start: int, end: int) -> Counts:
+        return {}

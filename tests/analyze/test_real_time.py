@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from tests.analyze.stocked import DAY, Stocked, event, purchase
 
-from ecompulse.analyze.listing import events, ledger_groups, letters, letters_by_id, reasons
+from ecompulse.analyze.listing import events, letters, letters_by_id, reasons
 from ecompulse.analyze.parameters import Shop
 from ecompulse.analyze.real_time import parse, real_time
 from ecompulse.analyze.recommend import recommend
@@ -133,14 +133,3 @@ def test_dead_letters_are_listed_counted_and_kept_to_the_byte(stocked: Stocked) 
     assert {row["id"]: row["body"] for row in letters_by_id(stocked, ["0-0", "0-2", "0-9"])} == {"0-0": bodies[0], "0-2": bodies[2]}
     (group,) = reasons(stocked, None)
     assert (group["reason"], group["field"], group["count"]) == ("is missing", "properties.price", 3)
-
-
-def test_the_ledger_is_told_by_site_dialect_key_and_type(stocked: Stocked) -> None:
-    stocked.add([event("page_view", DAY), event("search", DAY), event("search", DAY)])
-    groups = ledger_groups(stocked)
-    assert groups["by_type"] == [
-        {"type": "search", "received": 2, "stored": 2, "duplicates": 0, "dead_letters": 0},
-        {"type": "page_view", "received": 1, "stored": 1, "duplicates": 0, "dead_letters": 0},
-    ]
-    assert groups["by_site"][0]["site"] == "default"
-    assert groups["by_key"][0]["key"] is None

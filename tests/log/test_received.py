@@ -86,6 +86,11 @@ def test_the_sums_at_any_position_are_those_of_the_entries_before_it_in_whatever
         for n, end in enumerate(ends):
             found = known.upto({0: end})[0]
             assert (found.unknown, found.counts[VIEWS].accepted, total(found.counts)) == (0, end - n - 1, end)
+    for position in range(28):  # within an entry, too: a store may read it in parts
+        assert total(counts.upto({0: position})[0].counts) == position
+        assert total(ReceivedCounts(tmp_path).upto({0: position})[0].counts) == position
+        assert total(counts.within(0, position, 27)) == 27 - position
+    assert counts.upto({0: 4})[0].counts == {VIEWS: Tally(3, 0), VIEWS._replace(event_type="search"): Tally(0, 1)}
     assert counts.upto({0: 5})[0].counts == {VIEWS: Tally(3, 0), VIEWS._replace(event_type="search"): Tally(0, 2)}
     assert counts.within(0, 5, 14) == {VIEWS: Tally(7, 0), VIEWS._replace(event_type="search"): Tally(0, 2)}
 

@@ -50,24 +50,6 @@ def reasons(store: Readable, site: str | None) -> list[dict[str, Any]]:
     return found
 
 
-def ledger_groups(store: Readable, site: str | None = None) -> dict[str, list[dict[str, Any]]]:
-    """The outcomes by site, dialect, key and type, the largest first; of one site, or of all."""
-    rows = _ask(store, "ledger-groups", {"site": site})
-    columns = {"site": "site", "dialect": "dialect", "key": "key", "type": "event_type"}
-    return {f"by_{name}": _summed(rows, column, name) for name, column in columns.items()}
-
-
-def _summed(rows: Sequence[Mapping[str, Any]], column: str, name: str) -> list[dict[str, Any]]:
-    outcomes = ("stored", "duplicates", "dead_letters")
-    sums: dict[str, dict[str, int]] = {}
-    for row in rows:
-        group = sums.setdefault(row[column], dict.fromkeys(outcomes, 0))
-        for outcome in outcomes:
-            group[outcome] += row[outcome]
-    ordered = sorted(sums.items(), key=lambda entry: (-sum(entry[1].values()), entry[0]))
-    return [{name: key or None, "received": sum(group.values()), **group} for key, group in ordered]
-
-
 def _ask(store: Readable, name: str, values: Mapping[str, object]) -> list[dict[str, Any]]:
     with store.snapshot(SECONDS) as picture:
         rows: list[dict[str, Any]] = picture.query(statement(name), values).to_pylist()

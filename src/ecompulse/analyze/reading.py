@@ -30,3 +30,11 @@ class Readable(Protocol):
         With `by` (site, dialect, key or type): `{"items": [{<by>: name, "stored": n, "duplicates": n, "dead_letters": n}]}`.
         """
         ...
+
+    def account(self, site: str | None = None) -> dict[str, Any]:
+        """The ledger in full: `ledger()`, with how far each partition of the log is processed (`positions`), and both sides of each group.
+
+        `by_site`, `by_dialect`, `by_key`, `by_type` and `groups` (all four together) tell, of one site or of all, what the door counted
+        (`received`, of which `accepted` and `rejected`), what the store says became of it, and whether these agree (`balanced`).
+        """
+        ...

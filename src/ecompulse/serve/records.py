@@ -9,7 +9,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from ecompulse.analyze.listing import EVENT_FILTERS, LETTER_FILTERS, events, ledger_groups, letters, letters_by_id, reasons
+from ecompulse.analyze.listing import EVENT_FILTERS, LETTER_FILTERS, events, letters, letters_by_id, reasons
 from ecompulse.serve.api import Api
 from ecompulse.serve.asked import json_body, only, own_site, parameters, sited, whole
 from ecompulse.serve.correct import corrected
@@ -29,7 +29,7 @@ async def answer_ledger(api: Api, request: Request) -> Response:
     """GET /api/ledger."""
     only(parameters(request))
     store, site = api.state.store, own_site(request)
-    return await api.questions.run(lambda: json_answer({**store.ledger(), **ledger_groups(store, site)}))
+    return await api.questions.run(lambda: json_answer(store.account(site)))
 
 
 async def answer_events(api: Api, request: Request) -> Response:

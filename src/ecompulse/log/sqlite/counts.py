@@ -9,11 +9,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Final
 
 import msgspec
 from msgspec import Struct
 
+from ecompulse.log import DamagedEntry
 from ecompulse.log.received import Counts, add, total, unpack
+from ecompulse.log.received import count as count_of
 from ecompulse.log.sqlite import file
 
 
@@ -101,15 +104,33 @@ def _received(path: Path, start: int, end: int) -> Iterator[Counts]:
     try:
         if not _counts(connection):
             return
-        sql = "select offset, count, received, received_checksum from entries where offset >= ? and offset < ? order by offset"
-        for offset, count, received, checksum in connection.execute(sql, (start, end)):
+        for offset, count, received, checksum in connection.execute(_OVERLAPPING, (start, end)):
             found = _checked(offset, received, checksum)
-            if found is not None and total(found) == count:
-                yield found
+            if offset + count <= start or found is None or total(found) != count:
+                continue
+            yield found if start <= offset and offset + count <= end else _part(connection, path, offset, start, end)
     except sqlite3.Error:
         return  # the rest is damaged; who reads the events says so
     finally:
         connection.close()
+
+
+_OVERLAPPING: Final = """
+select offset, count, received, received_checksum from entries
+where offset >= (select coalesce(max(offset), ?1) from entries where offset <= ?1) and offset < ?2 order by offset
+"""
+
+
+def _part(connection: sqlite3.Connection, path: Path, offset: int, start: int, end: int) -> Counts:
+    """What the events of one entry that lie between two offsets were: a store may have read it in parts."""
+    for row in connection.execute(file.ROWS, (offset, offset + 1, 1)):
+        try:
+            entry = file.unpack(0, row, path)
+        except DamagedEntry:
+            return {}
+        part = entry.part(max(0, start - offset), min(entry.count, end - offset))
+        return count_of(part.events, part.rejected)
+    return {}
 
 
 def _counts(connection: sqlite3.Connection) -> bool:
