@@ -19,7 +19,7 @@ def event(**changes):
 
 def ticket(*events, site="default", dialect="canonical", key=None, shape=verdict_answer):
     body = json.dumps(events).encode()
-    return Ticket(Intake(read_events(body), shape, site, dialect, key, 1_795_244_400_000_000, len(body)))
+    return Ticket(Intake(read_events(body), shape, site, dialect, key, 1_795_244_400_000_000, len(body), len(body)))
 
 
 def told(one):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import json
 import socket
@@ -200,6 +201,79 @@ def test_too_much_waiting_is_503_at_once(running, monkeypatch):
         one.log.gate.set()
         assert {status for status, _ in answers(sock, 11)} == {202}
     eventually(lambda: one.collector.committer.waiting_bytes == 0)
+
+
+def test_a_busy_door_refuses_before_the_body_comes_and_the_connection_goes_on(running, monkeypatch):
+    monkeypatch.setattr(commit, "WAITING_BYTES_LIMIT", 1_000)
+    one = running()
+    with one.connect() as sock:
+        sock.sendall(f"POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: {2_000}\r\n\r\n".encode())
+        assert answers(sock, 1)[0][0] == 503
+        sock.sendall(b"x" * 1_000)
+        sock.sendall(b"x" * 1_000 + request())
+        assert answers(sock, 1)[0][0] == 202
+    assert one.collector.server.held_bytes == 0
+    assert len(one.log.rows) == 1
+
+
+@pytest.mark.parametrize(
+    "head", ["Content-Length: 900000", "Expect: 100-continue\r\nContent-Length: 2000", "Connection: close\r\nContent-Length: 2000"]
+)
+def test_a_busy_door_does_not_read_on_where_that_is_not_worth_it(running, monkeypatch, head):
+    monkeypatch.setattr(commit, "WAITING_BYTES_LIMIT", 1_000)
+    one = running()
+    with one.connect() as sock:
+        sock.sendall(f"POST /v1/events HTTP/1.1\r\nHost: x\r\n{head}\r\n\r\n".encode())
+        assert answers(sock, 1)[0][0] == 503
+        assert closed(sock)
+
+
+def test_a_refused_body_that_never_comes_is_not_waited_for(running, monkeypatch):
+    monkeypatch.setattr(commit, "WAITING_BYTES_LIMIT", 1_000)
+    monkeypatch.setattr(connection, "BODY_SECONDS", 0.1)
+    monkeypatch.setattr(server, "SWEEP_SECONDS", 0.02)
+    one = running()
+    with one.connect() as sock:
+        sock.sendall(b"POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: 2000\r\n\r\nx")
+        assert answers(sock, 1)[0][0] == 503
+        assert sock.recv(100) == b"", "one request has one answer"
+
+
+def test_nobody_is_let_in_behind_a_request_that_has_waited_too_long(running, monkeypatch):
+    monkeypatch.setattr(commit, "WAITING_SECONDS_LIMIT", 0.05)
+    one = running()
+    one.log.gate.clear()
+    with one.connect() as sock, one.connect() as other:
+        sock.sendall(request())
+        eventually(lambda: one.collector.committer.waiting_events == 1)
+        began = time.monotonic()
+        eventually(lambda: time.monotonic() - began > 0.06)
+        other.sendall(request() + request(b"", "/healthz", "GET"))
+        assert [status for status, _ in answers(other, 2)] == [503, 200]
+        one.log.gate.set()
+        assert answers(sock, 1)[0][0] == 202
+        eventually(lambda: one.collector.committer.waiting_events == 0)
+        other.sendall(request())
+        assert answers(other, 1)[0][0] == 202
+
+
+def test_what_waits_counts_as_large_as_it_became(running):
+    one = running()
+    one.log.gate.clear()
+    plain = b"[" + b",".join([EVENT] * 100) + b"]"
+    with one.connect() as sock:
+        sock.sendall(request(gzip.compress(plain), extra="Content-Encoding: gzip\r\n"))
+        eventually(lambda: one.collector.committer.waiting_bytes == len(plain))
+        one.log.gate.set()
+        assert answers(sock, 1)[0][0] == 202
+    eventually(lambda: one.collector.committer.waiting_bytes == 0)
+
+
+def test_a_sender_without_anything_left_is_told_before_its_body_is_read(running):
+    one = running(key_events_per_second=1.0)
+    with one.connect() as sock:
+        sock.sendall(request(b"[" + b",".join([EVENT] * 100) + b"]") + request(b"this is no JSON"))
+        assert [status for status, _ in answers(sock, 2)] == [202, 429]
 
 
 def test_another_origin_may_read_the_answer(running):

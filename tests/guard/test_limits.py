@@ -32,3 +32,13 @@ def test_the_sender_silent_for_longest_is_forgotten(monkeypatch):
         bucket.wait_seconds(sender, 10, 0)
     assert bucket.wait_seconds("a", 10, 0) == 0
     assert bucket.wait_seconds("c", 10, 0) > 0
+
+
+def test_a_sender_who_has_nothing_left_is_told_so_without_being_charged():
+    bucket = Limits(2)
+    assert bucket.spent_seconds("a", 0) == 0, "nobody has seen it yet"
+    assert bucket.wait_seconds("a", int(2 * BURST_SECONDS) + 10, 0) == 0
+    assert bucket.spent_seconds("a", 0) == 6
+    assert bucket.spent_seconds("a", 5) == 1
+    assert bucket.spent_seconds("a", 5.5) == 0
+    assert bucket.wait_seconds("a", 1, 5.5) == 0

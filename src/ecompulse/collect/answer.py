@@ -27,6 +27,8 @@ class Request(msgspec.Struct, gc=False):
     """Address of the other end of the connection, without its port; empty where there is none."""
     received_at_us: int
     """When the last byte of the head was read, microseconds since 1970 (UTC)."""
+    decompressed: int = 0
+    """Bytes that the body became when its encoding was taken off."""
 
     def header(self, name: bytes) -> str:
         """The header `name` (lower-case) as text, or an empty string."""

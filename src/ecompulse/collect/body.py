@@ -57,7 +57,9 @@ def plain_body(request: Request, limit: int = BODY_LIMIT) -> bytes:
         shown = name.decode("latin-1")[:40]
         detail = f"Content-Encoding {shown!r} is not known here; use gzip, br, zstd or none."
         raise Refused(problem(415, detail, (("Accept-Encoding", "gzip, br, zstd"),)))
-    return decode(request.body, limit)
+    body = decode(request.body, limit)
+    request.decompressed = len(body)
+    return body
 
 
 def json_body(request: Request, limit: int = BODY_LIMIT, accepted: frozenset[str] = JSON_TYPES) -> tuple[bytes, str]:

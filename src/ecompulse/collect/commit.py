@@ -27,14 +27,19 @@ from ecompulse.observe.logs import logger
 __all__ = ["Committer", "Intake", "Outcome", "Ticket"]
 
 WAITING_BYTES_LIMIT: Final = 64 * 1024 * 1024
-"""Bytes of bodies that may wait for a commit: about a second's work at full speed; beyond it a sender is better told to come back."""
+"""Bytes of bodies, decompressed, that may wait for a commit: a second of work at full speed; beyond it a sender had better come back."""
 WAITING_EVENTS_LIMIT: Final = 200_000
+WAITING_SECONDS_LIMIT: Final = 1.0
+"""How long the oldest request may have waited while others are let in: browsers and SDKs give up after a few seconds, and what waits behind
+it would wait as long. It bounds the queue by time where a slow disk makes the limits on bytes and events too generous."""
 GROUP_EVENTS_LIMIT: Final = 2_000
 """Events from which on a group takes no further request: about 10 ms of work, for so long nothing else is read or answered."""
 GATHER_SECONDS: Final = 0.002
 """How long requests that keep coming are gathered when no append is under way: larger groups cost less a request."""
 FAILED_SECONDS: Final = 5.0
 """How long after a failed append the door calls itself not ready; then it is ready to be tried again."""
+
+_BUSY: Final = unavailable("The door is busier than its log can write. Nothing of this request was kept; send it again.")
 
 _log = logger("collect")
 
@@ -66,8 +71,8 @@ class Committer:
         """`deliver` is called after each group; `scrub` and `mask` take out what must not be kept."""
         self._log, self._deliver, self._scrub, self._mask = log, deliver, scrub, mask
         self._waiting: deque[Ticket] = deque()
-        self._gathering = self._appending = False
-        self._gathered_since = 0.0
+        self._appending: list[Ticket] = []
+        self._gathering, self._gathered_since = False, 0.0
         self._queue: SimpleQueue[list[_Append] | None] = SimpleQueue()
         self._recent = Recent()
         self._thread = threading.Thread(target=self._run, name="commit", daemon=True)
@@ -83,17 +88,25 @@ class Committer:
         self._thread.start()
 
     def submit(self, ticket: Ticket) -> Answer | None:
-        """Put a request into the current group. Never blocks; returns a 503 where too much waits already."""
-        intake = ticket.intake
-        if self.waiting_bytes + intake.size > WAITING_BYTES_LIMIT or self.waiting_events > WAITING_EVENTS_LIMIT:
-            return unavailable("The door is busier than its log can write. Nothing of this request was kept; send it again.")
-        self.waiting_bytes += intake.size
-        self.waiting_events += intake.read.count
-        self._waiting.append(ticket)
-        if not self._appending and not self._gathering:
-            self._gathering, self._gathered_since = True, self._loop.time()
-            self._loop.call_soon(self._gather, len(self._waiting))
-        return None
+        """Put a request into the current group. Never blocks; returns the `refusal` where there is one."""
+        intake, now = ticket.intake, self._loop.time()
+        refusal = self.refusal(intake.held, now)
+        if refusal is None:
+            ticket.since = now
+            self.waiting_bytes += intake.held
+            self.waiting_events += intake.read.count
+            self._waiting.append(ticket)
+            if not self._appending and not self._gathering:
+                self._gathering, self._gathered_since = True, now
+                self._loop.call_soon(self._gather, len(self._waiting))
+        return refusal
+
+    def refusal(self, size: int, now: float) -> Answer | None:
+        """A 503 where a request of `size` bytes would wait behind too much, or for too long. Cheap: it is asked before a body is read."""
+        if self.waiting_bytes + size > WAITING_BYTES_LIMIT or self.waiting_events > WAITING_EVENTS_LIMIT:
+            return _BUSY
+        oldest = self._appending or self._waiting
+        return _BUSY if oldest and now - oldest[0].since > WAITING_SECONDS_LIMIT else None
 
     @property
     def ready(self) -> bool:
@@ -125,12 +138,13 @@ class Committer:
 
     def _begin(self) -> None:
         """Send the oldest requests on their way to the disk."""
-        group, events = [], 0
+        group: list[Ticket] = []
+        events = 0
         while self._waiting and events < GROUP_EVENTS_LIMIT:
             ticket = self._waiting.popleft()
             group.append(ticket)
             events += ticket.intake.read.count
-        self._appending = True
+        self._appending = group
         self._queue.put(self._prepared(group))
 
     def _run(self) -> None:
@@ -143,9 +157,9 @@ class Committer:
         tickets = [ticket for one in appends for ticket in one.group.tickets]
         outcome = self._settled(tickets, appends)
         for ticket in tickets:
-            self.waiting_bytes -= ticket.intake.size
+            self.waiting_bytes -= ticket.intake.held
             self.waiting_events -= ticket.intake.read.count
-        self._appending = False
+        self._appending = []
         self._deliver(outcome)
         if self._waiting and not self._gathering:
             self._gathering, self._gathered_since = True, self._loop.time()

@@ -36,12 +36,16 @@ BODY_SECONDS: Final = 20.0
 SLOWEST_BYTES: Final = 32 * 1024
 IDLE_SECONDS: Final = 75.0
 """Between requests: longer than load balancers' usual 60, so that they close first and never race with us."""
+REFUSED_BODY_LIMIT: Final = 256 * 1024
+"""Bytes of a refused body that are read and thrown away, so that its connection can go on; more would cost more than a new connection."""
 LINGER_SECONDS: Final = 2.0
 """How long we go on reading (and throwing away) what a refused client still sends, so that it gets to see our answer (RFC 9112, 9.6)."""
+CROWDED: Final = unavailable("Too many bodies are on their way here at once. Nothing of this request was kept; send it again.")
 NEVER: Final = float("inf")
+_REFUSALS: Final = frozenset({429, 503})
 _OF_UPGRADE: Final = frozenset({b"upgrade", b"connection", b"http2-settings"})
 
-_IDLE, _HEAD, _BODY, _LINGER, _CLOSED = range(5)
+_IDLE, _HEAD, _BODY, _REFUSED, _LINGER, _CLOSED = range(6)
 
 
 class Slot(Ticket):
@@ -183,6 +187,11 @@ class Connection(asyncio.Protocol):
             self._end(problem(413, f"The body has {announced} bytes; at most {self._server.body_limit} are taken. Send smaller batches."))
             return
         self.deadline = self._server.now + BODY_SECONDS + announced / SLOWEST_BYTES
+        if (announced or b"transfer-encoding" in headers) and not self._parser.should_upgrade():
+            refusal = self._server.refusal(announced)
+            if refusal is not None:
+                self._refuse(refusal, announced)
+                return
         if b"expect" in headers and not self._slots:
             self._transport.write(CONTINUE)
 
@@ -196,10 +205,15 @@ class Connection(asyncio.Protocol):
         if self._body_size > self._server.body_limit:
             self._end(problem(413, f"The body is longer than {self._server.body_limit} bytes. Send smaller batches."))
         elif self._server.held_bytes > self._server.held_limit:
-            self._end(unavailable("Too many bodies are on their way here at once; send this one again."))
+            self._end(CROWDED)
 
     def on_message_complete(self) -> None:
         """A request is here whole: find its meaning, and answer it or let it wait for its group."""
+        if self._state == _REFUSED:
+            self._state, self.deadline = _IDLE, self._server.now + IDLE_SECONDS if not self._slots else NEVER
+            if self._server.draining:
+                self.drain()
+            return
         if self._state != _BODY or self._parser.should_upgrade():
             return
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
@@ -217,8 +231,9 @@ class Connection(asyncio.Protocol):
 
     def _take(self, head: Head, body: bytes, close: bool) -> None:
         """Find a request's meaning, and answer it or let it wait for its group."""
-        request = Request(head.method, head.path, head.query, head.headers, body, self._peer, self._received_us)
-        outcome = self._server.handle(request)
+        outcome: Answer | Intake | None = self._server.refusal(len(body)) if body else None
+        if outcome is None:
+            outcome = self._server.handle(Request(head.method, head.path, head.query, head.headers, body, self._peer, self._received_us))
         slot = Slot(self, head.path, head.headers.get(b"origin"), close, head.method == "HEAD")
         self._slots.append(slot)
         if close:
@@ -234,6 +249,8 @@ class Connection(asyncio.Protocol):
             outcome = refusal
         slot.answer = outcome
         self.flush()
+        if outcome.status in _REFUSALS:
+            self._server.refused(self._received_us)
 
     # ---- out
 
@@ -290,6 +307,23 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._state = _IDLE
         self.data_received(b"\r\n".join([*head, b"", rest]))
+
+    def _refuse(self, answer: Answer, announced: int) -> None:
+        """Answer before the body is read; a short one is passed over, so that the connection can go on."""
+        if (
+            not 0 < announced <= REFUSED_BODY_LIMIT
+            or b"expect" in self._headers
+            or not self._parser.should_keep_alive()
+            or self._server.draining
+        ):
+            self._end(answer)
+            return
+        self._state = _REFUSED
+        slot = Slot(self, self._url.partition(b"?")[0].decode("latin-1"), self._headers.get(b"origin"), False, False)
+        slot.answer = answer
+        self._slots.append(slot)
+        self.flush()
+        self._server.refused(self._received_us)
 
     def _end(self, answer: Answer) -> None:
         """Refuse the rest of this connection: the answer, after those that are due before it, then no more."""

@@ -40,8 +40,16 @@ class Door:
         """The sender of a request by the key it shows (`shown`: one that its body carries).
 
         Raises:
-            Refused: 401 without a key that we know, 403 with one that may not write.
+            Refused: 401 without a key that we know, 403 with one that may not write, 429 where its sender has nothing left to send.
         """
+        sender = self._sender(request, shown)
+        if self.config.key_events_per_second:
+            wait = self._limits.spent_seconds(sender.key or request.peer)
+            if wait:
+                raise _too_much(wait)
+        return sender
+
+    def _sender(self, request: Request, shown: str | None) -> Sender:
         shown = presented(request.headers, request.query) or shown
         if shown is None:
             if self.config.keys_required:
@@ -67,10 +75,16 @@ class Door:
         if self.config.key_events_per_second:
             wait = self._limits.wait_seconds(sender.key or request.peer, read.count)
             if wait:
-                raise Refused(problem(429, f"More events than this sender may send; try again in {wait} s.", (("Retry-After", str(wait)),)))
+                raise _too_much(wait)
         address = client_address(request) if self.config.ip_addresses != "none" else None
-        return Intake(read, shape, sender.site, dialect, sender.key, request.received_at_us, len(request.body), address, browser(request))
+        size = len(request.body)
+        held = max(size, request.decompressed)
+        return Intake(read, shape, sender.site, dialect, sender.key, request.received_at_us, size, held, address, browser(request))
 
 
 def _unauthorized(detail: str) -> Refused:
     return Refused(problem(401, detail, (("WWW-Authenticate", 'Basic realm="ecompulse", charset="UTF-8"'),)))
+
+
+def _too_much(seconds: int) -> Refused:
+    return Refused(problem(429, f"More events than this sender may send; try again in {seconds} s.", (("Retry-After", str(seconds)),)))

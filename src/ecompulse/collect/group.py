@@ -38,6 +38,8 @@ class Intake(msgspec.Struct, gc=False):
     received_at_us: int
     size: int
     """Bytes of the body they came in."""
+    held: int
+    """Bytes of it once decompressed: what is in memory until they are written."""
     address: str | None = None
     """The shopper's IP address as the connection tells it, for events that carry none."""
     agent: str | None = None
@@ -47,10 +49,11 @@ class Intake(msgspec.Struct, gc=False):
 class Ticket:
     """One request's place in a group: what it brought, and its answer once that is known."""
 
-    __slots__ = ("answer", "intake")
+    __slots__ = ("answer", "intake", "since")
 
     def __init__(self, intake: Intake) -> None:
         self.intake = intake
+        self.since = 0.0
         self.answer: Answer | None = None
 
 

@@ -26,6 +26,10 @@ class Meter:
         """Count an answer by its line in the table of routes."""
         self._answered[route, status] += 1
 
+    def refused(self, seconds: float) -> None:
+        """Count how long a refusal took."""
+        metrics.REFUSAL_SECONDS.observe(seconds)
+
     def committed(self, outcome: Outcome) -> None:
         """Count one group, whose answers are about to be written."""
         if outcome.failure is not None:

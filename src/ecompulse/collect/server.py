@@ -11,15 +11,16 @@ from typing import Final
 from ecompulse.collect.answer import Answer, Request, problem
 from ecompulse.collect.commit import Committer, Intake, Outcome
 from ecompulse.collect.config import Config
-from ecompulse.collect.connection import Connection, Slot
+from ecompulse.collect.connection import CROWDED, Connection, Slot
 from ecompulse.collect.heads import Heads
 from ecompulse.collect.metrics import Meter
 from ecompulse.collect.routes import route_of
 from ecompulse.collect.wire import date_line, render
 from ecompulse.observe.logs import logger
 
-HELD_BYTES_LIMIT: Final = 256 * 1024 * 1024
-"""Bytes of bodies that are still arriving, over all connections."""
+HELD_BYTES_LIMIT: Final = 128 * 1024 * 1024
+"""Bytes of bodies that are still arriving, over all connections: 10,000 slow clients of 13 kB each. It is a quarter of the 512 MB that a
+collector keeps to under any load; as much is for what waits for its commit, decoded, and half for the program and a group being written."""
 BACKLOG: Final = 4_096
 """Connections that may wait to be accepted: a shop's burst of new visitors; the system may cap it (somaxconn)."""
 SWEEP_SECONDS: Final = 1.0
@@ -82,6 +83,13 @@ class Server:
             outcome = problem(500, f"This request hit a fault of ours ({type(fault).__name__}); nothing of it was kept.")
         return outcome
 
+    def refusal(self, size: int) -> Answer | None:
+        """Whether the door is too busy for a body of `size` bytes, which is then not read, or at least not decoded."""
+        refusal = self._committer.refusal(size, self._loop.time())
+        if refusal is None and self.held_bytes + size > self.held_limit:
+            refusal = CROWDED
+        return refusal
+
     def submit(self, slot: Slot) -> Answer | None:
         """Put a request's events into the current group; an answer means that there is no room."""
         return self._committer.submit(slot)
@@ -101,6 +109,10 @@ class Server:
         if answer is not self._rendered[0]:
             self._rendered = (answer, render(answer, self.date, None, False, False))
         return self._rendered[1]
+
+    def refused(self, received_us: int) -> None:
+        """Note how long a request took to be refused, whose head was read at `received_us`."""
+        self._meter.refused(max(0, time.time_ns() // 1_000 - received_us) / 1e6)
 
     def joined(self, connection: Connection) -> bool:
         """Note a new connection; false where there are too many."""

@@ -21,6 +21,15 @@ class Limits:
         self.per_second = per_second
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
+    def spent_seconds(self, sender: str, now: float | None = None) -> int:
+        """0 where the sender may send at least one event, else the whole seconds until then. Takes nothing: to be asked before reading."""
+        bucket = self._buckets.get(sender)
+        if bucket is None:
+            return 0
+        now = time.monotonic() if now is None else now
+        tokens = bucket[0] + (now - bucket[1]) * self.per_second
+        return 0 if tokens >= min(1.0, self.per_second * BURST_SECONDS) else max(1, math.ceil((1 - tokens) / self.per_second))
+
     def wait_seconds(self, sender: str, amount: int, now: float | None = None) -> int:
         """Take `amount` from the sender's bucket. 0 where it may go on, else the whole seconds after which it may try again.
 

@@ -90,6 +90,12 @@ REQUESTS = counter(
 REQUEST_SECONDS = histogram(
     "collect", "ecompulse_collect_request_seconds", "seconds", "From the last byte of a request to its answer, the fsync included."
 )
+REFUSAL_SECONDS = histogram(
+    "collect",
+    "ecompulse_collect_refusal_seconds",
+    "seconds",
+    "From the last byte of a request's head to its refusal (429, 503); to be had before its body is read.",
+)
 RECEIVED = counter(
     "collect",
     "ecompulse_collect_events_total",
