@@ -60,7 +60,7 @@ def serve(settings: Settings) -> int:
         processing = Processing(_config(settings), load_steps, _watch)
     except (StoreError, StepUnusable, GeoDatabaseUnreadable, LogError, OSError, ValueError) as error:
         raise Refused(str(error), "`ecompulse doctor` says more.", NOT_SO) from error
-    letters = Letters(settings.data, processing.mark_replayed, settings.ip_addresses)
+    letters = Letters(settings.data, processing, settings.ip_addresses)
     role = _Role(settings, processing)
     state = ServeState(
         store=processing,
@@ -81,12 +81,15 @@ def serve(settings: Settings) -> int:
     processing.start()
     gauges = threading.Thread(target=role.gauge, name="gauges", daemon=True)
     gauges.start()
+    marks = threading.Thread(target=letters.look_after_marks, args=(role.ended,), name="marks", daemon=True)
+    marks.start()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(settings, state, role))
     finally:
         role.ended.set()
         gauges.join()
+        marks.join()
         letters.close()
         healthy = processing.alive
         processing.stop()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -22,15 +23,32 @@ class Letter(Struct, frozen=True):
     site: str
     sender_key: str | None
     body: bytes
+    original: bytes = b""
+    """The bytes as they came."""
+    field: str = ""
+    reason: str = ""
+    """Why it was not taken."""
+    replayed_at: datetime | None = None
+    """When it was replayed before, as far as the store knows."""
 
 
 class Replayed(Struct, frozen=True):
-    """What became of a letter: `outcome` is accepted, duplicate or rejected; then `field` and `reason` say why."""
+    """What became of a letter.
+
+    `outcome` is accepted (then `event_id` is the event's), duplicate, already (it was replayed before, `at`; nothing was done), or rejected
+    (then `field` and `reason` say why).
+    """
 
     id: str
-    outcome: str
+    outcome: Literal["accepted", "duplicate", "already", "rejected"]
     field: str | None = None
     reason: str | None = None
+    event_id: str | None = None
+    at: datetime | None = None
+
+
+class ReplayFailed(Exception):
+    """Letters cannot be replayed now; the text says why. None of them was taken."""
 
 
 class QueryLimits(Struct, frozen=True):
@@ -41,7 +59,9 @@ class QueryLimits(Struct, frozen=True):
 
 
 Replay = Callable[[Sequence[Letter]], Sequence[Replayed]]
-"""Reads letters as the door reads requests, appends what is valid to the log, durably, and marks those letters as replayed. May block."""
+"""Reads letters as the door reads requests, appends what is valid to the log, durably, and marks those letters as replayed.
+
+A letter is taken once, whatever its body is corrected to the next time. May block; may raise `ReplayFailed`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
