@@ -19,7 +19,8 @@ from bench.figures import Figure
 from bench.requests import batches, shop_events
 from ecompulse.collect.recent import Recent
 from ecompulse.contract.check import Checked, check
-from ecompulse.contract.columns import LOGGED, to_columns
+from ecompulse.contract.columns import LOGGED
+from ecompulse.contract.convert import to_columns
 from ecompulse.contract.event import Event
 from ecompulse.contract.read import read_events
 from ecompulse.contract.rules import violations

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecompulse.contract.check import check
-from ecompulse.contract.columns import scaled_money
+from ecompulse.contract.money import scaled_money
 from ecompulse.contract.read import read_events
 
 from .strategies import RECEIVED_US

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 from msgspec import Struct
 
-from ecompulse.contract.columns import LOGGED, Violation, alike, nulls, to_columns
+from ecompulse.contract.columns import LOGGED, Violation, alike, nulls
+from ecompulse.contract.convert import Columns, to_columns, without_values
 from ecompulse.contract.event import Event
 from ecompulse.contract.rules import violations
+
+NO_EVENTS: Final = pa.RecordBatch.from_pylist([], schema=LOGGED)
 
 
 class Checked(Struct, frozen=True):
@@ -31,18 +34,33 @@ def check(
 ) -> Checked:
     """Convert and check events; each of `site`, `dialect` and `sender_key` is one value for all or one for each."""
     if not events:
-        return Checked(pa.RecordBatch.from_pylist([], schema=LOGGED), np.arange(0), [])
+        return Checked(NO_EVENTS, np.arange(0), [])
     columns = to_columns(events, received_at_us)
     wrong = violations(columns)
     for name, value in (("site", site), ("dialect", dialect), ("sender_key", sender_key)):
         columns.arrays[name] = _of_all(value, len(events))
-    batch = pa.RecordBatch.from_arrays([columns.arrays[name] for name in LOGGED.names], schema=LOGGED)
     if not wrong:
-        return Checked(batch, np.arange(len(events)), wrong)
+        return Checked(pa.RecordBatch.from_arrays(_in_order(columns.arrays), schema=LOGGED), np.arange(len(events)), wrong)
     right = np.ones(len(events), bool)
     right[[violation.row for violation in wrong]] = False
     rows = np.flatnonzero(right)
-    return Checked(batch.take(pa.array(rows)), rows, wrong)
+    return Checked(_only(columns, rows) if len(rows) else NO_EVENTS, rows, wrong)
+
+
+def _in_order(arrays: dict[str, pa.Array]) -> list[pa.Array]:
+    return [arrays[name] for name in _NAMES]
+
+
+_NAMES: Final = tuple(LOGGED.names)
+_TOLD: Final = ("site", "dialect", "sender_key")
+
+
+def _only(columns: Columns, rows: np.ndarray[Any, np.dtype[np.int64]]) -> pa.RecordBatch:
+    """The batch of some rows; only columns that hold anything are gone through."""
+    names = [*columns.held, *_TOLD]
+    some = pa.RecordBatch.from_arrays([columns.arrays[name] for name in names], names).take(pa.array(rows))
+    arrays = {**without_values(len(rows)), **dict(zip(names, some.columns, strict=True))}
+    return pa.RecordBatch.from_arrays(_in_order(arrays), schema=LOGGED)
 
 
 def _of_all(value: str | Sequence[str | None] | None, count: int) -> pa.Array:

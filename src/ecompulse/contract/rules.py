@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ecompulse.contract.columns import Columns, Violation, scaled_values
+from ecompulse.contract.columns import Violation
+from ecompulse.contract.convert import SOME, Columns
 from ecompulse.contract.currencies import CURRENCIES
-from ecompulse.contract.event import ENVIRONMENTS, EVENT_TYPES, ITEMS_LIMIT, SOURCES, text_limit
+from ecompulse.contract.event import (
+    ENVIRONMENTS,
+    EVENT_TYPES,
+    ITEMS_LIMIT,
+    METADATA_FIELDS,
+    PROPERTY_FIELDS,
+    SOURCES,
+    TEXT_LIMIT,
+    text_limit,
+)
+from ecompulse.contract.money import Integers, Mask, scaled_values
 
-Mask = np.ndarray[Any, np.dtype[np.bool_]]
-Integers = np.ndarray[Any, np.dtype[np.int64]]
 Found = Iterator[tuple[Mask, str, str]]
 """(rows that break the rule, field path, reason)."""
 
@@ -33,9 +42,28 @@ RANGES: Final[dict[str, tuple[float, float]]] = {
 """Lowest and highest number of properties that are numbers, but no money."""
 CENT: Final = 100
 """A cent in ten-thousandths."""
-_TYPES: Final = pa.array(EVENT_TYPES, pa.string())
-_EMPTY: Final = pa.scalar("", pa.string())
-_ENVELOPE_TEXTS: Final = ("user_id", "anonymous_id", "session_id")
+_TYPES: Final = tuple(EVENT_TYPES)
+_WHO: Final = ("user_id", "anonymous_id", "session_id")
+_GROUPS: Final = tuple(dict.fromkeys(group for kind in EVENT_TYPES.values() for group in kind.required))
+"""Groups of names of which some event type requires at least one."""
+_NEEDS: Final = np.array([*([group in kind.required for group in _GROUPS] for kind in EVENT_TYPES.values()), [False] * len(_GROUPS)])
+"""By event type and group; the last row is of what is no event type."""
+_NO_TEXTS: Final = frozenset({"total", "items"})
+"""Of the names that are required."""
+_PATHS: Final = {
+    **{name: f"properties.{name}" for name in PROPERTY_FIELDS},
+    **{name: f"metadata.{name}" for name in METADATA_FIELDS},
+}
+"""Columns whose field is not of the envelope."""
+_WORDS: Final = tuple(
+    (name, {None: None, **dict.fromkeys(words)}, told)
+    for name, words, told in (
+        ("source", SOURCES, "must be one of " + ", ".join(SOURCES)),
+        ("environment", ENVIRONMENTS, "must be one of " + ", ".join(ENVIRONMENTS)),
+        ("currency", CURRENCIES, "must be an ISO 4217 code such as EUR"),
+    )
+)
+"""(column, the words that it may hold, reason)."""
 
 
 def _flags(array: pa.Array) -> Mask:
@@ -43,101 +71,85 @@ def _flags(array: pa.Array) -> Mask:
     return flags
 
 
-def _given(columns: Columns, name: str) -> Mask | None:
-    """Rows with a value that is not an empty text; None where that is all of them."""
-    array = columns.arrays[name]
-    if array.null_count == len(array):
-        return np.zeros(len(array), bool)
-    empty = "" in columns.texts.get(name, ())
-    if not array.null_count and not empty:
-        return None
-    given: Mask = array.is_valid().to_numpy(zero_copy_only=False)
-    return given & _flags(pc.not_equal(array, _EMPTY)) if empty else given
-
-
 def _event_type(columns: Columns) -> Found:
-    if not set(columns.texts["event_type"]) <= EVENT_TYPES.keys():
-        yield ~_flags(pc.is_in(columns.arrays["event_type"], _TYPES)), "event_type", "must be one of " + ", ".join(EVENT_TYPES)
+    if columns.kinds.min() < 0:
+        yield columns.kinds < 0, "event_type", "must be one of " + ", ".join(EVENT_TYPES)
 
 
 def _time(columns: Columns) -> Found:
     array = columns.arrays["timestamp"]
     stamp = np.frombuffer(array.buffers()[1], np.int64)[array.offset : array.offset + len(array)]
-    if array.null_count:  # what could not be read is named already
-        stamp = np.where(array.is_valid().to_numpy(zero_copy_only=False), stamp, EARLIEST_US)
-    yield stamp < EARLIEST_US, "timestamp", "is before the year 2000"
-    yield stamp > columns.received_at_us + AHEAD_US, "timestamp", "is more than a day ahead of the time of receipt"
+    if stamp.min() < EARLIEST_US:
+        yield stamp < EARLIEST_US, "timestamp", "is before the year 2000"
+    if stamp.max() > columns.received_at_us + AHEAD_US:
+        yield stamp > columns.received_at_us + AHEAD_US, "timestamp", "is more than a day ahead of the time of receipt"
 
 
 def _who(columns: Columns) -> Found:
-    for name in _ENVELOPE_TEXTS:
+    for name in _WHO:
         if "" in columns.texts.get(name, ()):
-            yield _flags(pc.equal(columns.arrays[name], _EMPTY)), name, "must not be empty"
-    known = _given(columns, "user_id")
-    if known is not None:
-        device = _given(columns, "anonymous_id")
-        if device is not None:
-            yield ~(known | device), "user_id", "is required, unless anonymous_id is given"
+            yield np.array([text == "" for text in columns.texts[name]]), name, "must not be empty"
+    user, device = (columns.lengths[columns.places.get(name, -1)] for name in ("user_id", "anonymous_id"))
+    known = (user + device) > 0
+    if not known.all():
+        yield ~known, "user_id", "is required, unless anonymous_id is given"
 
 
 def _vocabularies(columns: Columns) -> Found:
-    for name, field, words, told in _WORDS:
-        if not set(columns.texts.get(name, ())) <= words.keys():
-            array = columns.arrays[name]
-            known = _flags(pc.is_in(array, pa.array(list(words), pa.string())))
-            yield ~known & array.is_valid().to_numpy(zero_copy_only=False), field, told
-
-
-_WORDS: Final = tuple(
-    (name, field, {None: None, **dict.fromkeys(words)}, told)
-    for name, field, words, told in (
-        ("source", "source", SOURCES, "must be one of " + ", ".join(SOURCES)),
-        ("environment", "metadata.environment", ENVIRONMENTS, "must be one of " + ", ".join(ENVIRONMENTS)),
-        ("currency", "properties.currency", CURRENCIES, "must be an ISO 4217 code such as EUR"),
-    )
-)
-"""(column, field path, the words that it may hold, reason)."""
+    for name, words, told in _WORDS:
+        texts = columns.texts.get(name)
+        if texts is None:
+            continue
+        distinct = set(texts) if columns.count < SOME else pc.unique(columns.arrays[name]).to_pylist()
+        if any(text not in words for text in distinct):
+            yield np.array([text not in words for text in texts]), _PATHS.get(name, name), told
 
 
 def _required(columns: Columns) -> Found:
-    types = columns.texts["event_type"]
-    present = set(types)
-    for name in present & EVENT_TYPES.keys():
-        for group in EVENT_TYPES[str(name)].required:
-            given = [_given(columns, field) for field in group]
-            if any(mask is None for mask in given):
-                continue
-            missing = ~np.logical_or.reduce([mask for mask in given if mask is not None])
-            if len(present) > 1:
-                missing &= np.fromiter((one == name for one in types), bool, len(types))
-            if missing.any():
-                path = group[0] if group[0] == "user_id" else f"properties.{group[0]}"
-                yield missing, path, f"is required for {name}" + (f", unless {group[1]} is given" if len(group) > 1 else "")
+    missing = _NEEDS[columns.kinds].T & ~_given(columns)
+    if missing.any():
+        for group, rows in zip(_GROUPS, missing, strict=True):
+            for place in sorted(set(columns.kinds[rows].tolist())):
+                told = f"is required for {_TYPES[place]}" + (f", unless {group[1]} is given" if len(group) > 1 else "")
+                yield rows & (columns.kinds == place), _PATHS.get(group[0], group[0]), told
+
+
+def _given(columns: Columns) -> Mask:
+    """By group and row: whether a name of the group has a value that is not an empty text."""
+    given: Mask = columns.lengths[[columns.places.get(group[0], -1) for group in _GROUPS]] > 0
+    for place, group in enumerate(_GROUPS):
+        for other in group[1:]:
+            given[place] |= columns.lengths[columns.places.get(other, -1)] > 0
+        if group[0] in _NO_TEXTS and group[0] in columns.held:
+            given[place] = columns.arrays[group[0]].is_valid().to_numpy(zero_copy_only=False)
+    return given
 
 
 def _ranges(columns: Columns) -> Found:
-    arrays = columns.arrays
-    for name in ("price", "total", "discount", "shipping", "tax"):
-        if arrays[name].null_count < len(arrays[name]):
-            yield scaled_values(arrays[name]) < 0, f"properties.{name}", "must be 0 or more"
-    for name, (low, high) in RANGES.items():
-        if arrays[name].null_count < len(arrays[name]):
-            values = arrays[name].fill_null(int(low)).to_numpy(zero_copy_only=False)
-            yield (values < low) | (values > high), f"properties.{name}", f"must be from {low:g} to {high:,.0f}"
+    money, numbers = columns.money, columns.numbers
+    if money.names and money.numbers.min() < 0:
+        for name, units in zip(money.names, money.numbers, strict=True):
+            yield units < 0, f"properties.{name}", "must be 0 or more"
+    for name, values in zip(numbers.names, numbers.numbers, strict=True):
+        low, high = RANGES[name]
+        yield (values < low) | (values > high), f"properties.{name}", f"must be from {low:g} to {high:,.0f}"
 
 
 def _sizes(columns: Columns) -> Found:
-    for name in columns.texts:
-        array, limit = columns.arrays[name], text_limit(name)
-        offsets = np.frombuffer(array.buffers()[1], np.int32)[array.offset : array.offset + len(array) + 1]
-        if offsets[-1] - offsets[0] <= limit:  # all of them together are shorter
-            continue
-        if np.diff(offsets).max() > limit:  # bytes: never fewer than characters
-            path = name if name in (*_ENVELOPE_TEXTS, "event_type") else f"metadata.{name}" if name in _METADATA else f"properties.{name}"
-            yield _flags(pc.greater(pc.utf8_length(array), limit)), path, f"is longer than {limit:,} characters"
+    if columns.lengths.max() <= TEXT_LIMIT:  # in bytes, which are never fewer than characters
+        return
+    for name, lengths in zip(columns.texts, columns.lengths, strict=False):
+        limit = text_limit(name)
+        if lengths.max() > limit and name not in _RESTS:
+            yield (
+                _flags(pc.greater(pc.utf8_length(columns.arrays[name]), limit)),
+                _PATHS.get(name, name),
+                f"is longer than {limit:,} characters",
+            )
 
 
-_METADATA: Final = frozenset({"sdk_version", "platform", "environment"})
+_RESTS: Final = frozenset({"properties", "metadata", "extra"})
+"""What the contract does not name: it was measured when it was read."""
 
 
 def _purchases(columns: Columns) -> Iterator[Violation]:

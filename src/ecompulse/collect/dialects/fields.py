@@ -10,9 +10,9 @@ from decimal import Decimal
 from typing import Any, Final
 
 from ecompulse.collect.dialects.document import Found
-from ecompulse.contract.columns import scaled_money
 from ecompulse.contract.currencies import CURRENCIES
 from ecompulse.contract.event import EVENT_TYPES, INTEGER_FIELDS, MONEY_FIELDS, PROPERTY_FIELDS, text_limit
+from ecompulse.contract.money import scaled_money
 
 NAMESPACE: Final = uuid.UUID("6d8a3d1e-3f5c-5b0e-9a55-1f0f6f8a4c11")
 """Of the name-based ids (RFC 9562, 5.5) that stand for a dialect's own message ids."""

@@ -1,0 +1,396 @@
+"""From structs to columns: the values of a group of events as arrays of the schema `LOGGED`, and what could not be converted.
+
+A call into Arrow costs as much as a hundred values, and a group has some forty columns that hold anything. So columns of one kind are laid
+end to end, converted in one call, and cut apart again; columns that hold nothing are shared.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any, Final, Literal, get_args
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from msgspec import Struct
+from msgspec.structs import astuple
+
+from ecompulse.contract.columns import FILLED_ID, FILLED_TIME, ITEM, LOGGED, SHARED_ROWS_MAX, TIME, Violation, nulls
+from ecompulse.contract.event import (
+    ENVELOPE_FIELDS,
+    EVENT_TYPES,
+    INTEGER_FIELDS,
+    METADATA_FIELDS,
+    MONEY_FIELDS,
+    PROPERTY_FIELDS,
+    Event,
+    Metadata,
+    Properties,
+)
+from ecompulse.contract.money import money_array, scaled, scaled_money
+from ecompulse.contract.read import KeptEvent
+
+Bytes = np.ndarray[Any, np.dtype[np.uint8]]
+Kind = Literal["text", "time", "money", "integer", "number", "items"]
+EventTypes = np.ndarray[Any, np.dtype[np.int8]]
+Values = Sequence[Any]
+"""Of one column, as they stand in the structs; None where there is none."""
+
+SOME: Final = 512
+"""From so many texts on, Arrow finds out which of a few words they are in less time than Python."""
+_FEW: Final = 8
+"""Up to so many values, converting each in Python costs less than the fixed costs of converting all in columns."""
+
+
+class Block(Struct, frozen=True):
+    """Columns of one kind as a matrix: `numbers[i]` are those of the column `names[i]`."""
+
+    names: list[str]
+    numbers: np.ndarray[Any, Any]
+
+
+class Columns(Struct):
+    """A batch under construction."""
+
+    count: int
+    received_at_us: int
+    arrays: dict[str, pa.Array]
+    """By name, all of `LOGGED` but site, dialect and sender_key."""
+    held: list[str]
+    """Names of the columns that hold anything."""
+    violations: list[Violation]
+    """What could not be converted."""
+    kinds: EventTypes
+    """The place of each event's type in `EVENT_TYPES`; -1 where it is none of them."""
+    texts: dict[str, Values]
+    """The values of the text columns that hold anything."""
+    lengths: np.ndarray[Any, np.dtype[np.int32]]
+    """Bytes of each text, a row for each of `texts` in their order; 0 where there is none. A last row, of no column, is all 0."""
+    places: dict[str, int]
+    """The row of each text column in `lengths`; -1 will do for one that holds nothing."""
+    money: Block
+    """Ten-thousandths of the sums of money that occur; 0 where there is none."""
+    numbers: Block
+    """The other numbers that occur; NaN where there is none."""
+
+
+def to_columns(events: Sequence[Event], received_at_us: int) -> Columns:
+    """Convert structs to the columns that senders fill (not site, dialect and sender_key).
+
+    What cannot be converted is null in its column and a violation. Missing ids and times are filled, and `filled` says so.
+    """
+    count = len(events)
+    wrong: list[Violation] = []
+    envelope, held = _held(events)
+    arrays = dict(without_values(count))
+    filled = np.zeros(count, np.uint8)
+    arrays["event_id"] = _ids(envelope["event_id"], filled, wrong)
+    arrays["timestamp"] = _times("timestamp", envelope["timestamp"], wrong, filled, received_at_us)
+    arrays["received_at"] = _plain(TIME, np.full(count, received_at_us, np.int64))
+    arrays["filled"] = _plain(pa.uint8(), filled)
+    for name, values in held["time"].items():
+        arrays[name] = _times(name, values, wrong)
+    texts = held["text"]
+    lengths = _texts(texts, count, arrays)
+    kinds = _kinds(texts["event_type"], arrays["event_type"])
+    money = _money(held["money"], count, arrays, wrong)
+    numbers = _numbers(held["integer"], held["number"], count, arrays, wrong)
+    for name, values in held["items"].items():
+        arrays[name] = _items(events, values, wrong)
+    if len(wrong) > 1:
+        wrong.sort(key=_place)
+    names = [*_ALWAYS, *(name for columns in held.values() for name in columns)]
+    places = {name: place for place, name in enumerate(texts)}
+    return Columns(count, received_at_us, arrays, names, wrong, kinds, texts, lengths, places, money, numbers)
+
+
+def _held(events: Sequence[Event]) -> tuple[dict[str, Values], dict[Kind, dict[str, Values]]]:
+    """The envelope's values by field, and by kind those of the columns that hold anything."""
+    envelope: dict[str, Values] = dict(zip(ENVELOPE_FIELDS, zip(*map(astuple, events), strict=False), strict=False))
+    held: dict[Kind, dict[str, Values]] = {kind: {} for kind in get_args(Kind)}
+    for kind, name in _ENVELOPE_KINDS:
+        if _holds(envelope[name]):
+            held[kind][name] = envelope[name]
+    for field, nothing, kinds in (("properties", Properties(), _PROPERTY_KINDS), ("metadata", Metadata(), _METADATA_KINDS)):
+        objects = envelope[field]
+        if not all(objects):
+            objects = [one or nothing for one in objects]
+        for (kind, name), values in zip(kinds, zip(*map(astuple, objects), strict=True), strict=True):
+            if _holds(values):
+                held[kind][name] = values
+    held["text"].update(_rests(events))
+    return envelope, held
+
+
+def _kind(name: str) -> Kind:
+    if name in MONEY_FIELDS:
+        return "money"
+    if name in INTEGER_FIELDS:
+        return "integer"
+    return "items" if name == "items" else "number" if name == "duration_ms" else "text"
+
+
+_ALWAYS: Final = ("event_id", "timestamp", "received_at", "filled")
+_ENVELOPE_KINDS: Final[tuple[tuple[Kind, str], ...]] = (
+    ("text", "event_type"),
+    ("time", "sent_at"),
+    *(("text", name) for name in ("user_id", "anonymous_id", "session_id", "source")),
+)
+_PROPERTY_KINDS: Final = tuple((_kind(name), name) for name in PROPERTY_FIELDS)
+_METADATA_KINDS: Final[tuple[tuple[Kind, str], ...]] = tuple(("text", name) for name in METADATA_FIELDS)
+_ORDER: Final = {name: place for place, name in enumerate((*ENVELOPE_FIELDS, *PROPERTY_FIELDS))}
+_RESTS: Final = (("properties", "rest_properties"), ("metadata", "rest_metadata"), ("extra", "rest_envelope"))
+"""(column, attribute of a `KeptEvent`)."""
+
+
+def _place(violation: Violation) -> int:
+    """The order in which fields are looked at: of several that are wrong in an event, the first is named."""
+    return _ORDER[violation.field.removeprefix("properties.").partition(".")[0]]
+
+
+def _holds(values: Values) -> bool:
+    """Whether there is any value; most columns have none."""
+    return any(values) or values.count(None) < len(values)
+
+
+def _rests(events: Sequence[Event]) -> dict[str, Values]:
+    kept = [row for row, kind in enumerate(map(type, events)) if kind is KeptEvent]
+    found: dict[str, Values] = {}
+    for column, attribute in _RESTS if kept else ():
+        values: list[str | None] = [None] * len(events)
+        for row in kept:
+            values[row] = getattr(events[row], attribute)
+        if _holds(values):
+            found[column] = values
+    return found
+
+
+def without_values(count: int) -> dict[str, pa.Array]:
+    """A null column for each of the schema's."""
+    return _shared(count) if count <= SHARED_ROWS_MAX else _made(count)
+
+
+@lru_cache(maxsize=256)  # group sizes come again; 3 kB each beside the arrays
+def _shared(count: int) -> dict[str, pa.Array]:
+    return _made(count)
+
+
+def _made(count: int) -> dict[str, pa.Array]:
+    by_type = {kind: nulls(count, kind) for kind in dict.fromkeys(LOGGED.types)}
+    return {field.name: by_type[field.type] for field in LOGGED}
+
+
+def _plain(kind: pa.DataType, values: np.ndarray[Any, Any]) -> pa.Array:
+    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values)], 0)
+
+
+def _texts(held: dict[str, Values], count: int, arrays: dict[str, pa.Array]) -> np.ndarray[Any, np.dtype[np.int32]]:
+    """Convert all texts in one call. Returns how long each is."""
+    joined: list[str | None] = []
+    for values in held.values():
+        joined += values
+    block = pa.array(joined, pa.string())
+    for place, name in enumerate(held):
+        arrays[name] = block.slice(place * count, count)
+    lengths = np.zeros((len(held) + 1, count), np.int32)
+    offsets = np.frombuffer(block.buffers()[1], np.int32)
+    np.subtract(offsets[1 : len(block) + 1], offsets[: len(block)], out=lengths[:-1].reshape(-1))
+    return lengths
+
+
+def _kinds(texts: Values, array: pa.Array) -> EventTypes:
+    if len(texts) < SOME:
+        return np.array([_TYPE_PLACES.get(text, -1) for text in texts], np.int8)
+    kinds: EventTypes = pc.index_in(array, _TYPES).fill_null(-1).to_numpy().astype(np.int8)
+    return kinds
+
+
+_TYPES: Final = pa.array(EVENT_TYPES, pa.string())
+_TYPE_PLACES: Final = {name: place for place, name in enumerate(EVENT_TYPES)}
+
+
+def _money(held: dict[str, Values], count: int, arrays: dict[str, pa.Array], wrong: list[Violation]) -> Block:
+    joined = [value for values in held.values() for value in values]
+    names = list(held)
+    units, present, odd = scaled(joined)
+    block = money_array(units, present)
+    for place, name in enumerate(names):
+        arrays[name] = block.slice(place * count, count)
+    for place in odd:
+        told = 'must be a decimal number such as 19.99 or "19.99"'
+        wrong.append(Violation(place % count, f"properties.{names[place // count]}", told))
+    return Block(names, units.reshape(-1, count))
+
+
+def _numbers(
+    integers: dict[str, Values], floats: dict[str, Values], count: int, arrays: dict[str, pa.Array], wrong: list[Violation]
+) -> Block:
+    names = [*integers, *floats]
+    matrix = np.empty((len(names), count))
+    if integers:
+        joined = [value for values in integers.values() for value in values]
+        try:
+            block = pa.array(joined, pa.int32())
+        except (pa.ArrowInvalid, OverflowError):
+            odd = {place for place, value in enumerate(joined) if value is not None and not -_INT32 <= value < _INT32}
+            wrong.extend(Violation(place % count, f"properties.{names[place // count]}", "is out of range") for place in sorted(odd))
+            block = pa.array([None if place in odd else value for place, value in enumerate(joined)], pa.int32())
+        _cut(block, list(integers), count, arrays, matrix[: len(integers)])
+    if floats:
+        block = pa.array([value for values in floats.values() for value in values], pa.float64())
+        _cut(block, list(floats), count, arrays, matrix[len(integers) :])
+    return Block(names, matrix)
+
+
+_INT32: Final = 2**31
+
+
+def _cut(block: pa.Array, names: list[str], count: int, arrays: dict[str, pa.Array], matrix: np.ndarray[Any, Any]) -> None:
+    """Cut a block of numbers into its columns, and write their values into a matrix."""
+    matrix.reshape(-1)[:] = block.to_numpy(zero_copy_only=False)  # NaN where there is none
+    for place, name in enumerate(names):
+        arrays[name] = block.slice(place * count, count)
+
+
+def uuid7(count: int, time_ms: int | None = None) -> bytes:
+    """`count` UUIDs of version 7 (RFC 9562, section 5.7), 16 bytes each, in one bytes object."""
+    made = np.frombuffer(bytearray(os.urandom(16 * count)), np.uint8).reshape(count, 16)
+    stamp = (time_ms if time_ms is not None else time.time_ns() // 1_000_000).to_bytes(6, "big")
+    made[:, :6] = np.frombuffer(stamp, np.uint8)
+    made[:, 6] = (made[:, 6] & 0x0F) | 0x70
+    made[:, 8] = (made[:, 8] & 0x3F) | 0x80
+    return made.tobytes()
+
+
+_DASHES: Final = np.array((8, 13, 18, 23))
+_DIGITS: Final = np.array([place for place in range(36) if place not in (8, 13, 18, 23)])
+"""Places in the text of a UUID (RFC 9562, section 4)."""
+
+
+def _ids(texts: Sequence[str | None], filled: Bytes, wrong: list[Violation]) -> pa.Array:
+    count = len(texts)
+    raw = _usual_ids(texts) if count > _FEW else None
+    if raw is None:
+        out = bytearray()
+        missing = texts.count(None)
+        new = memoryview(uuid7(missing)) if missing else memoryview(b"")
+        for row, text in enumerate(texts):
+            if text is None:
+                out += new[:16]
+                new = new[16:]
+                filled[row] |= FILLED_ID
+                continue
+            found = _uuid(text)
+            if found is None:
+                wrong.append(Violation(row, "event_id", "must be a UUID"))
+            out += found or bytes(16)
+        raw = bytes(out)
+    return pa.Array.from_buffers(LOGGED.field("event_id").type, count, [None, pa.py_buffer(raw)], 0)
+
+
+def _usual_ids(texts: Sequence[str | None]) -> bytes | None:
+    """All ids at once, if each is a UUID in its usual form."""
+    try:
+        joined = "".join(texts).encode("ascii")  # type: ignore[arg-type]  # a None is a TypeError
+        if set(map(len, texts)) != {36}:  # type: ignore[arg-type]  # none is None: they were joined
+            return None
+        matrix = np.frombuffer(joined, np.uint8).reshape(-1, 36)
+        if not (matrix[:, _DASHES] == ord("-")).all():
+            return None
+        raw = bytes.fromhex(np.take(matrix, _DIGITS, axis=1).tobytes().decode())
+    except (TypeError, ValueError):
+        return None  # some id is missing or wrong
+    return raw if len(raw) == 16 * len(texts) else None  # fromhex passes over spaces
+
+
+def _uuid(text: str) -> bytes | None:
+    bare = text.replace("-", "") if len(text) == 36 and text[8] == text[13] == text[18] == text[23] == "-" else ""
+    try:
+        raw = bytes.fromhex(bare) if len(bare) == 32 and bare.isalnum() else b""
+    except ValueError:
+        return None
+    return raw if len(raw) == 16 else None
+
+
+def _times(
+    field: str, texts: Sequence[str | None], wrong: list[Violation], filled: Bytes | None = None, fill_us: int | None = None
+) -> pa.Array:
+    """Times of a column. Where there is none, `fill_us` if given, and `filled` says so."""
+    array = _usual_times(texts) if len(texts) > _FEW else None
+    if array is None:
+        array = pa.array([_time(field, row, text, wrong) for row, text in enumerate(texts)], TIME)
+    if array.null_count and fill_us is not None and filled is not None:
+        filled[[row for row, text in enumerate(texts) if text is None]] |= FILLED_TIME
+        array = array.fill_null(pa.scalar(fill_us, TIME))
+    return array
+
+
+def _usual_times(texts: Sequence[str | None]) -> pa.Array | None:
+    """All times at once, if Arrow reads each; it takes fewer forms than we do."""
+    try:
+        array = pa.array(texts, pa.string()).cast(TIME)
+    except pa.ArrowInvalid:
+        return None
+    stamps = np.frombuffer(array.buffers()[1], np.int64)[: len(array)]
+    if stamps.min() < _YEAR_1_US:
+        return None  # Arrow takes the year 0, datetime does not: a verdict must not depend on the events beside it
+    return array
+
+
+def _time(field: str, row: int, text: str | None, wrong: list[Violation]) -> int | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            wrong.append(Violation(row, field, "has no time zone: end it with Z or an offset such as +02:00"))
+            return None
+        return (moment - _EPOCH) // _MICROSECOND
+    except (ValueError, OverflowError):
+        wrong.append(Violation(row, field, "must be an ISO 8601 time with zone, such as 2026-01-31T12:00:00Z"))
+        return None
+
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_YEAR_1_US: Final = (datetime(1, 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND
+
+
+def _items(events: Sequence[Event], values: Values, wrong: list[Violation]) -> pa.Array:
+    offsets, ids, names, categories, quantities, prices, rests = [0], [], [], [], [], [], []
+    present = np.zeros(len(values), bool)
+    for row, items in enumerate(values):
+        if items is not None:
+            present[row] = True
+            kept = getattr(events[row], "rest_items", ())
+            for index, item in enumerate(items):
+                price = scaled_money(item.price)
+                if price is None:
+                    told = 'must be a decimal number such as 19.99 or "19.99"'
+                    wrong.append(Violation(row, f"properties.items.{index}.price", told))
+                small = abs(item.quantity) < _INT32
+                if not small:
+                    wrong.append(Violation(row, f"properties.items.{index}.quantity", "is out of range"))
+                ids.append(item.product_id)
+                names.append(item.product_name)
+                categories.append(item.product_category)
+                quantities.append(item.quantity if small else 0)
+                prices.append(price or 0)
+                rests.append(kept[index] if kept else None)
+        offsets.append(len(ids))
+    lines = pa.StructArray.from_arrays(
+        [
+            pa.array(ids, pa.string()),
+            pa.array(names, pa.string()),
+            pa.array(categories, pa.string()),
+            pa.array(quantities, pa.int32()),
+            money_array(np.array(prices, np.int64)),
+            pa.array(rests, pa.string()),
+        ],
+        fields=list(ITEM),
+    )
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), lines, type=pa.list_(ITEM), mask=pa.array(~present))
