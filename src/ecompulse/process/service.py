@@ -243,8 +243,10 @@ class Processing:
 
         try:
             with self._letting_go:  # letters that go meanwhile would be counted as gone, and carried over, too
-                log = reader, begins(reader.folder)
-                work = Remake(self.store, store, log, rebuild.span, self._steps(), self.config.context, stopped)
+                work = Remake(
+                    self.store, store, reader=reader, log_begins=begins(reader.folder), span=rebuild.span,
+                    steps=self._steps(), context=self.config.context, stopped=stopped,
+                )  # fmt: skip
                 work.run()
         finally:
             reader.close()
@@ -297,10 +299,11 @@ class Processing:
                     letters = snapshot.query(
                         "select id, epoch_us(replayed_at) as at from dead_letters where replayed_at is not null"
                     ).to_pylist()
-                for letter in letters:
-                    line.store.mark_replayed([letter["id"]], letter["at"])
                 while any(line.store.positions().get(partition, 0) < position for partition, position in old.store.positions().items()):
                     line.engine.round()
+                    line.engine.flush_when_due()
+                for letter in letters:  # now that each is there
+                    line.store.mark_replayed([letter["id"]], letter["at"])
                 line.engine.flush()
                 stores.switch(self.config.data, line.name)
             except BaseException:

@@ -98,6 +98,11 @@ class Steps:
             batch = result
         return batch
 
+    def up_to_state(self) -> Steps:
+        """The same steps as far as the last one with state: enough to bring their states to where these events were; often none."""
+        last = max((number for number, (_, step) in enumerate(self._named, 1) if isinstance(step, StatefulStep)), default=0)
+        return Steps(self._named[:last])
+
     def state(self) -> bytes:
         """Return the state of all stateful steps, to be saved with the position of the last applied row."""
         return msgspec.msgpack.encode({name: step.state() for name, step in self._named if isinstance(step, StatefulStep)})

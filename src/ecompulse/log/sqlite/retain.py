@@ -92,10 +92,10 @@ def _sweep(folder: Path, partition: int, firsts: list[int]) -> None:
             path.unlink(missing_ok=True)
 
 
-def gone(folder: Path) -> dict[int, int]:
-    """Partitions whose beginning was deleted → the first offset that they still hold."""
-    begins = {partition: file.firsts(folder, partition) for partition in file.partitions(folder)}
-    return {partition: firsts[0] for partition, firsts in begins.items() if firsts and firsts[0] > 0}
+def begins(folder: Path) -> dict[int, int]:
+    """The first offset that each partition still holds; a partition without a file is not named."""
+    found = {partition: file.firsts(folder, partition) for partition in file.partitions(folder)}
+    return {partition: firsts[0] for partition, firsts in found.items() if firsts}
 
 
 def positions_of_readers(folder: Path) -> dict[str, dict[int, int]]:
