@@ -16,6 +16,7 @@ from ecompulse.analyze.ask import answer, ask
 from ecompulse.analyze.literal import written_out
 from ecompulse.analyze.parameters import Shop, bind
 from ecompulse.analyze.question import question_named, questions
+from ecompulse.analyze.settled import settled
 
 RANGE = {"from": "2026-03-10", "to": "2026-03-11"}
 
@@ -63,6 +64,35 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stocked]:
     made.store.close()
 
 
+KINDS = ("page_view", "product_view", "add_to_cart", "purchase", "search")
+
+
+@pytest.fixture(scope="module")
+def crowd() -> dict[str, list[tuple[int, str]]]:
+    """Visitors with up to eight random steps within half an hour, some at the same time."""
+    random = Random(5)
+    return {f"v{n}": [(random.randrange(30), random.choice(KINDS)) for _ in range(random.randrange(1, 9))] for n in range(300)}
+
+
+@pytest.fixture(scope="module")
+def crowded(tmp_path_factory: pytest.TempPathFactory, crowd: dict[str, list[tuple[int, str]]]) -> Iterator[Stocked]:
+    """A store with the crowd's events; half of the visitors are known by a login only, the rest of their events by their device."""
+    made, random = Stocked(tmp_path_factory.mktemp("store")), Random(6)
+    rows_of = []
+    for name, taken in crowd.items():
+        device = name.replace("v", "d")
+        rows_of.append(event("user_login", at(40), name, anonymous_id=device))
+        for minute, kind in taken:
+            who = {"user": name} if random.random() < 0.5 else {"user": None, "anonymous_id": device}
+            rows_of.append(event(kind, at(minute), **who) if kind != "purchase" else purchase(at(minute), **who))
+    random.shuffle(rows_of)
+    made.add(rows_of[: len(rows_of) // 2])
+    made.flush()
+    made.add(rows_of[len(rows_of) // 2 :])
+    yield made
+    made.store.close()
+
+
 @pytest.mark.parametrize("name", questions())
 def test_every_question_has_the_columns_that_it_declares_also_without_an_event(empty: Stocked, name: str) -> None:
     question = question_named(name)
@@ -75,14 +105,14 @@ def test_every_question_has_the_columns_that_it_declares_also_without_an_event(e
 def test_the_sql_that_people_see_gives_the_answer_that_they_saw(day: Stocked, name: str, filters: dict[str, str]) -> None:
     question = question_named(name)
     values = bind(question.parameters, question.bound, {**RANGE, **filters}, Shop(), DAY)
-    shown = answer(day, written_out(question.sql, values), {}).table
-    assert shown.to_pylist() == answer(day, question.sql, values).table.to_pylist()
+    shown = answer(day, written_out(settled(question.sql, values), values), {}).table
+    assert shown.to_pylist() == answer(day, settled(question.sql, values), values).table.to_pylist()
 
 
 def test_filters_that_nobody_gave_are_not_in_the_sql_that_people_see() -> None:
     question = question_named("searches")
     values = bind(question.parameters, question.bound, {"country": "DE"}, Shop(), DAY)
-    shown = written_out(question.sql, values)
+    shown = written_out(settled(question.sql, values), values)
     assert "e.country = 'DE'" in shown
     assert "e.platform" not in shown
     assert "null is null" not in shown
@@ -144,6 +174,26 @@ def test_a_funnels_window_runs_from_the_first_step_of_any_try(stocked: Stocked) 
     ])  # fmt: skip
     assert [row["visitors"] for row in rows(stocked, "funnel", steps="page_view,purchase", window="30m")] == [3, 2]
     assert [row["visitors"] for row in rows(stocked, "funnel", steps="page_view,purchase")] == [3, 3]
+
+
+@pytest.mark.parametrize("window", [None, 3, 10])
+@pytest.mark.parametrize("steps", [("page_view", "product_view", "add_to_cart", "purchase"), ("product_view", "page_view"), ("search",)])
+def test_a_funnel_counts_what_trying_every_chain_counts(
+    crowd: dict[str, list[tuple[int, str]]], crowded: Stocked, steps: tuple[str, ...], window: int | None
+) -> None:
+    def length(taken: list[tuple[int, str]]) -> int:
+        starts = {0: {minute: minute for minute, kind in taken if kind == steps[0]}}  # of the first steps: the time each chain began
+        for number, step in enumerate(steps[1:], 1):
+            before = starts[number - 1]
+            ends = {
+                minute: max((since for end, since in before.items() if end <= minute), default=-1) for minute, kind in taken if kind == step
+            }
+            starts[number] = {m: since for m, since in ends.items() if since >= 0 and (window is None or m - since <= window)}
+        return max((number + 1 for number, chains in starts.items() if chains), default=0)
+
+    reached = [length(taken) for taken in crowd.values()]
+    found = rows(crowded, "funnel", steps=",".join(steps), **({"window": f"{window}m"} if window else {}))
+    assert [row["visitors"] for row in found] == [sum(got >= number for got in reached) for number in range(1, len(steps) + 1)]
 
 
 def test_a_funnel_by_product_leads_from_any_page_to_that_product(stocked: Stocked) -> None:

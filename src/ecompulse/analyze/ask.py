@@ -12,6 +12,7 @@ from msgspec import Struct
 from ecompulse.analyze.parameters import Shop, bind
 from ecompulse.analyze.question import Question
 from ecompulse.analyze.reading import Readable
+from ecompulse.analyze.settled import settled
 
 TIMEOUT_SECONDS: Final = 30.0
 """An answer that takes longer is of no use on a page; a larger one is an export."""
@@ -31,7 +32,7 @@ def ask(store: Readable, question: Question, asked: Mapping[str, str], shop: Sho
     Raises `WrongParameter`, and `ecompulse.store.QueryTimeout` when the time is up.
     """
     values = bind(question.parameters, question.bound, asked, shop, datetime.now(UTC))
-    return answer(store, question.sql, values, timeout_seconds)
+    return answer(store, settled(question.sql, values), values, timeout_seconds)
 
 
 def answer(store: Readable, sql: str, values: Mapping[str, Any], timeout_seconds: float = TIMEOUT_SECONDS) -> Answer:

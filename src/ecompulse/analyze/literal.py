@@ -15,7 +15,7 @@ _IDLE: Final = re.compile(r"\s+and \((null is null|not false|'mixed' = 'mixed') 
 
 def written_out(sql: str, values: Mapping[str, Any]) -> str:
     """The statement with each `$name` replaced by a literal, without the conditions of filters that were not given."""
-    return _without_idle(_NAME.sub(lambda found: literal(values[found[1]]), sql)).strip() + "\n"
+    return without_idle(_NAME.sub(lambda found: literal(values[found[1]]), sql)).strip() + "\n"
 
 
 def literal(value: Any) -> str:
@@ -35,7 +35,7 @@ def literal(value: Any) -> str:
             return "'" + str(value).replace("'", "''") + "'"
 
 
-def _without_idle(sql: str) -> str:
+def without_idle(sql: str) -> str:
     """Leave out every `and (null is null or …)`, which is true whatever follows."""
     while found := _IDLE.search(sql):
         sql = sql[: found.start()] + sql[_closing(sql, sql.index("(", found.start())) + 1 :]

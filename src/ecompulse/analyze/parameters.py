@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from msgspec import Struct
@@ -19,6 +20,8 @@ ROWS_MAX: Final = 10_000
 """Most rows of an answer: what a page or a sheet can still show; more is an export."""
 STEPS_MAX: Final = 10
 """Each step of a funnel is a join; nobody reads more."""
+NEAR: Final = timedelta(hours=6)
+"""Of a range up to this, the people and sessions in it are looked up one by one; of a longer one, all are put together first."""
 TRAFFIC: Final = ("real", "synthetic", "mixed")
 DEFAULT_STEPS: Final = ("page_view", "product_view", "add_to_cart", "purchase")
 
@@ -100,15 +103,27 @@ def bind(declared: tuple[Parameter, ...], bound: frozenset[str], asked: Mapping[
     }
     values["traffic"] = given.get("traffic") or ("mixed" if given.get("source") else shop.traffic)
     values["by_origin"] = any(given.get(name) for name in _ORIGIN)
+    values["by_sessions"] = values["by_origin"] or bool(given.get("page"))
     values["by_events"] = any(given.get(name) for name in _NOT_IN_TOTALS)
+    values["near"] = span.end - span.start <= NEAR
     # of a funnel by product, the steps that no product belongs to are kept: it leads from any page to this product
     values["productless"] = [kind for kind in EVENT_TYPES if kind not in _WITH_PRODUCT] if "steps" in bound else []
     if "starts" in bound:
         edges = buckets(span)
-        values |= {"starts": edges[:-1], "ends": edges[1:]}
+        values |= {"starts": edges[:-1], "ends": edges[1:], "first_ms": _milliseconds(edges[0]), "width_ms": _width_ms(edges)}
     if "steps" in bound:
         values |= {"steps": _steps(given.get("steps")), "window_seconds": _window(given.get("window"))}
     return {name: values[name] for name in bound}
+
+
+def _milliseconds(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)
+
+
+def _width_ms(edges: Sequence[datetime]) -> int | None:
+    """The width of the buckets where all have the same, so that a bucket can be computed; days of a change of the clock have another."""
+    widths = {after - before for before, after in itertools.pairwise(edges)}
+    return round(widths.pop().total_seconds() * 1000) if len(widths) == 1 else None
 
 
 def _text(parameter: Parameter, text: str) -> str:

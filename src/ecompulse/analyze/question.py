@@ -82,7 +82,9 @@ def part(name: str) -> str:
 
 def statement(text: str) -> str:
     """A question's text with its parts put in."""
-    return _INCLUDE.sub(lambda found: ",\n".join(part(name.strip()) for name in found["names"].split(",")), text)
+    while _INCLUDE.search(text):  # parts include parts
+        text = _INCLUDE.sub(lambda found: ",\n".join(part(name.strip()) for name in found["names"].split(",")), text)
+    return text
 
 
 def _read(entry: Traversable) -> Question:

@@ -16,6 +16,7 @@ from ecompulse.analyze.question import Question, UnknownQuestion, question_named
 from ecompulse.analyze.real_time import PARAMETERS, parse, real_time
 from ecompulse.analyze.recommend import LIMIT_MAX, recommend
 from ecompulse.analyze.rows import plain
+from ecompulse.analyze.settled import settled
 from ecompulse.serve.api import Api
 from ecompulse.serve.asked import only, parameters, sited, whole
 from ecompulse.serve.formats import encode_answer, json_answer, wanted
@@ -63,8 +64,10 @@ async def question_sql(api: Api, request: Request) -> Response:
     question, asked = question_named(request.path_params["question"]), sited(request, without=())
     values = bind(question.parameters, question.bound, asked, api.state.shop, datetime.now(UTC))
     if "application/json" in request.headers.get("accept", ""):
-        return json_answer({"question": question.name, "sql": question.sql.strip(), "parameters": plain(values)})
-    return Response(_titled(question) + written_out(question.sql, values), media_type="text/plain", headers={"vary": "accept"})
+        return json_answer({"question": question.name, "sql": settled(question.sql, values).strip(), "parameters": plain(values)})
+    return Response(
+        _titled(question) + written_out(settled(question.sql, values), values), media_type="text/plain", headers={"vary": "accept"}
+    )
 
 
 def _titled(question: Question) -> str:

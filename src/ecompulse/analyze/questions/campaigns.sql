@@ -9,13 +9,13 @@
 -- column currency text: The reporting currency.
 -- column conversion_rate rate: Share of the visitors that bought.
 with
--- include derived, came, matching
+-- include derived, came, matching, sessioned
 , attributed as (
     select
         coalesce(c.campaign, m.campaign) as campaign,
         coalesce(c.traffic_source, m.traffic_source) as traffic_source,
         m.visitor, m.session_id, m.event_type, m.revenue
-    from matching m
+    from sessioned m
     left join came c on c.site = m.site and c.session_id = m.session_id
 )
 select

@@ -8,7 +8,7 @@
 -- column currency text: The reporting currency.
 -- column conversion_rate rate: Share of the visitors that bought.
 with
--- include derived, came, matching
+-- include derived, came, matching, sessioned
 select
     country,
     count(distinct visitor) as visitors,
@@ -17,7 +17,7 @@ select
     coalesce(sum(revenue) filter (where event_type = 'purchase'), 0)::decimal(38, 4) as revenue,
     $currency as currency,
     (count(distinct visitor) filter (where event_type = 'purchase'))::double / nullif(count(distinct visitor), 0) as conversion_rate
-from matching
+from sessioned
 group by country
 order by visitors desc, country
 limit $limit

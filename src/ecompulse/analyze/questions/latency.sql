@@ -9,9 +9,16 @@
 with
 -- include buckets, derived, came, matching
 , calls as (
-    select timestamp, duration_ms, status_code
+-- if $width_ms
+    select timestamp, duration_ms, status_code, (epoch_ms(timestamp) - $first_ms) // $width_ms as place
     from matching
     where event_type = 'api_call'
+-- else
+    select m.timestamp, m.duration_ms, m.status_code, b.place
+    from matching m
+    join buckets b on m.timestamp >= b.time and m.timestamp < b.until
+    where m.event_type = 'api_call'
+-- end
 )
 select
     b.time,
@@ -21,7 +28,7 @@ select
     percentile_cont(0.99) within group (order by c.duration_ms) as p99,
     (count(*) filter (where c.status_code >= 500))::double / nullif(count(c.timestamp), 0) as error_rate
 from buckets b
-left join calls c on c.timestamp >= b.time and c.timestamp < b.until
+left join calls c on c.place = b.place
 group by b.time
 order by b.time
 limit $limit

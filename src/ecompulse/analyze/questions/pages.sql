@@ -5,13 +5,13 @@
 -- column visitors integer: Different visitors that viewed it.
 -- column entries integer: Sessions that began on it.
 with
--- include derived, came, matching
+-- include derived, came, matching, sessioned
 , views as (
     select
         coalesce(page_path, screen_name) as page_path,
         visitor,
         row_number() over (partition by site, coalesce(session_id, visitor) order by timestamp, event_id) as position
-    from matching
+    from sessioned
     where event_type = 'page_view'
 )
 select

@@ -9,7 +9,7 @@
 -- column currency text: The reporting currency.
 -- column conversion_rate rate: Share of the visitors that bought.
 with
--- include derived, came, matching
+-- include derived, came, matching, sessioned
 select
     platform, source,
     count(distinct visitor) as visitors,
@@ -18,7 +18,7 @@ select
     coalesce(sum(revenue) filter (where event_type = 'purchase'), 0)::decimal(38, 4) as revenue,
     $currency as currency,
     (count(distinct visitor) filter (where event_type = 'purchase'))::double / nullif(count(distinct visitor), 0) as conversion_rate
-from matching
+from sessioned
 group by platform, source
 order by visitors desc, platform, source
 limit $limit

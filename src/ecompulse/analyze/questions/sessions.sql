@@ -7,11 +7,19 @@
 -- column bounce_rate rate: Share of the sessions with at most one page and no order; null without sessions.
 -- column pages_per_session number: Mean page views; null without sessions.
 with
--- include buckets, derived, came, matching, began
-, chosen as (
-    select *
+-- include buckets, derived, came, matching, sessioned, began
+, begun as (
+-- if $width_ms
+    select *, (epoch_ms(started_at) - $first_ms) // $width_ms as place
     from began
-    where not $by_events or (site, session_id) in (select site, session_id from matching)
+-- else
+    select a.*, b.place
+    from began a
+    join buckets b on a.started_at >= b.time and a.started_at < b.until
+-- end
+-- if $by_events
+    where (site, session_id) in (select site, session_id from sessioned)
+-- end
 )
 select
     b.time,
@@ -21,7 +29,7 @@ select
     (count(s.visitor) filter (where s.page_views <= 1 and s.orders = 0))::double / nullif(count(s.visitor), 0) as bounce_rate,
     avg(s.page_views)::double as pages_per_session
 from buckets b
-left join chosen s on s.started_at >= b.time and s.started_at < b.until
+left join begun s on s.place = b.place
 group by b.time
 order by b.time
 limit $limit

@@ -10,19 +10,29 @@
 -- column conversion_rate rate: Share of the visitors that bought; null without visitors.
 -- column currency text: The reporting currency.
 with
--- include buckets, derived, came, matching
-, figures as (
-    select
-        b.time,
-        count(*) as events,
-        count(distinct m.visitor) as visitors,
-        count(distinct m.session_id) as sessions,
-        count(*) filter (where m.event_type = 'purchase') as orders,
-        sum(m.revenue) filter (where m.event_type = 'purchase') as revenue,
-        count(distinct m.visitor) filter (where m.event_type = 'purchase') as buyers
-    from matching m
+-- include buckets, derived, came, matching, sessioned
+, placed as not materialized (
+-- if $width_ms
+    select m.*, (epoch_ms(m.timestamp) - $first_ms) // $width_ms as place
+    from sessioned m
+-- else
+    select m.*, b.place
+    from sessioned m
     join buckets b on m.timestamp >= b.time and m.timestamp < b.until
-    group by b.time
+-- end
+),
+visits as (
+    -- far fewer rows than events, and the same people and sessions
+    select place, visitor, session_id, count(*) as events,
+        count(*) filter (where event_type = 'purchase') as orders, sum(revenue) filter (where event_type = 'purchase') as revenue
+    from placed
+    group by place, visitor, session_id
+),
+figures as (
+    select place, sum(events)::bigint as events, count(distinct visitor) as visitors, count(distinct session_id) as sessions,
+        sum(orders)::bigint as orders, sum(revenue) as revenue, count(distinct visitor) filter (where orders > 0) as buyers
+    from visits
+    group by place
 )
 select
     b.time,
@@ -35,6 +45,6 @@ select
     f.buyers::double / nullif(f.visitors, 0) as conversion_rate,
     $currency as currency
 from buckets b
-left join figures f on f.time = b.time
+left join figures f on f.place = b.place
 order by b.time
 limit $limit

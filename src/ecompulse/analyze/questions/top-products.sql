@@ -37,7 +37,9 @@ sales as (
       and ($traffic = 'mixed' or ($traffic = 'synthetic') = (o.source is not distinct from 'synthetic'))
       and ($product is null or o.product_id = $product)
       and ($event_type is null or $event_type = 'purchase')
-      and (not $by_events or o.event_id in (select event_id from matching where event_type = 'purchase'))
+-- if $by_events
+      and o.event_id in (select event_id from matching where event_type = 'purchase')
+-- end
     group by o.product_id, o.currency
 )
 select
