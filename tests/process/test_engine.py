@@ -6,7 +6,7 @@ import random
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -88,6 +88,56 @@ def test_rows_can_be_asked_before_and_after_they_are_written(tmp_path: Path) -> 
         assert [ask(opened, f"select * from {table} order by all") for table in tables] == before
         assert [len(rows) for rows in before] == [2, 2, 1, 1, 2]
         assert opened.store.tail_rows == 0
+
+
+def test_the_tail_is_written_in_whole_row_groups_whatever_groups_came_and_whatever_was_sent_twice(tmp_path: Path) -> None:
+    chance, number, appenders = random.Random(3), 0, [SqliteAppender(tmp_path / "log", partition) for partition in (0, 1)]
+    for _ in range(40):
+        numbers = [max(0, number + again) for again in (chance.choice([0, 0, 0, 0, -3]) for _ in range(chance.randrange(1, 9)))]
+        number += len(numbers)
+        appenders[number % 2].append(batch(*(event(n + index) for index, n in enumerate(numbers))), [])
+    with processing(tmp_path, tail_rows=10, tail_seconds=3_600.0) as opened:
+        written = []
+        while opened.engine.round():
+            waited = opened.store.tail_rows
+            opened.engine.flush_when_due()
+            if opened.store.tail_rows < waited:
+                opened.engine.flush()
+                written.append(ask(opened, "select count(*) from events.main.events")[0][0])
+        assert len(written) > 5
+        assert [rows % 10 for rows in written] == [0] * len(written)
+
+
+def test_duplicates_before_a_tail_that_is_nearly_full_are_taken_in_growing_steps(tmp_path: Path) -> None:
+    appender = SqliteAppender(tmp_path / "log")
+    appender.append(batch(*(event(n) for n in range(9))), [])
+    appender.append(batch(*(event(n % 9) for n in range(1_000))), [])
+    with processing(tmp_path, tail_rows=10, tail_seconds=3_600.0) as opened:
+        rounds = 0
+        while opened.engine.round():
+            rounds += 1
+        assert rounds < 20
+        assert ledger(opened) == {"stored": 9, "duplicate": 1_000}
+
+
+def test_a_full_tail_that_cannot_be_written_stops_the_reading_and_not_the_trying(tmp_path: Path) -> None:
+    SqliteAppender(tmp_path / "log").append(batch(*(event(n) for n in range(50))), [])
+    with processing(tmp_path, tail_rows=10, tail_seconds=3_600.0) as opened:
+        flush, opened.store.flush = opened.store.flush, refuse  # type: ignore[method-assign]  # a disk that is full
+        taken = 1
+        while taken:
+            taken = opened.engine.round()
+            with suppress(StoreError):
+                opened.engine.flush_when_due()
+        assert ask(opened, "select count(*) from events") == [(30,)]  # ten that could not be written, and twice as many behind them
+        opened.store.flush = flush  # type: ignore[method-assign]
+        while opened.engine.round() or opened.store.flushing:
+            opened.engine.flush_when_due()
+        assert ask(opened, "select count(*) from events") == [(50,)]
+
+
+def refuse(*_: Any) -> int:
+    raise StoreError("no room")
 
 
 def test_a_duplicate_is_counted_and_another_event_under_its_id_is_a_dead_letter(tmp_path: Path) -> None:

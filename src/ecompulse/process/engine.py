@@ -36,9 +36,11 @@ PACE_SECONDS: Final = 0.02
 ROUND_EVENTS: Final = 30_720
 """Events of a round at most: 50 ms of work, about 40 MB, and a quarter of a row group, so that a full tail is a whole one."""
 TAIL_ROWS: Final = 122_880
-"""A row group of DuckDB: transactions of whole ones go past its write-ahead log."""
-TAIL_SECONDS: Final = 2.0
-BACKLOG_TAILS: Final = 3
+"""A row group of DuckDB. A transaction of whole ones goes past its write-ahead log, and no checkpoint writes them again: so the tail is
+cut at exactly these. Any other number of rows costs two to three times as much."""
+TAIL_SECONDS: Final = 10.0
+"""By then a tail is written although it is no whole row group: at a rate at which it does not fill, what that costs is little."""
+BACKLOG_TAILS: Final = 2
 """The tail grows to this many times its usual size while a flush is under way; then the engine waits for it."""
 RETRY_SECONDS_MAX: Final = 5.0
 
@@ -78,6 +80,7 @@ class Engine:
         self._flush: Future[None] | None = None
         self._flushed_at = time.monotonic()
         self._frozen_state = b""
+        self._asked = self._stretch = 1
         self._stopping = threading.Event()
         self.trouble: str | None = None
         """What keeps the engine from going on, for people; None when nothing does."""
@@ -99,7 +102,7 @@ class Engine:
                 self._stopping.wait(retry_seconds)
                 retry_seconds = min(2 * retry_seconds, RETRY_SECONDS_MAX)
                 continue
-            if taken:
+            if 0 < taken < self._asked:  # otherwise there is more, and no reason to wait for company
                 self._sleep(max(0.0, PACE_SECONDS - (time.monotonic() - began)))
 
     def stop(self) -> None:
@@ -129,8 +132,11 @@ class Engine:
     def round(self) -> int:
         """Take the next stretch of the log into the store; returns how many received events it had."""
         began, started, positions = time.time(), time.monotonic(), self._store.positions()
+        rows, self._asked = self._store.tail_rows, self._events_wanted()
+        if not self._asked:
+            return 0
         try:
-            entries = self._reader.read(positions, ROUND_EVENTS)
+            entries = self._reader.read(positions, self._asked)
         except DamagedEntry as error:
             logger.warning("%s; its events are counted as dead letters", error)
             self._store.add(_damaged(error))
@@ -142,9 +148,18 @@ class Engine:
         received = max(_received_at(entry) for entry in entries)
         self._store.caught_up(min(began, received / 1e6))
         taken = sum(entry.count for entry in entries)
+        self._stretch = 2 * self._stretch if taken == self._asked < ROUND_EVENTS and self._store.tail_rows == rows else 1
         if self._watch is not None:
             self._watch(events=taken, seconds=time.monotonic() - started)
         return taken
+
+    def _events_wanted(self) -> int:
+        """Events to take next: no more than fill the tail exactly, for not all need be new; none while it is full and being written."""
+        rows, full = self._store.tail_rows, self._limits.tail_rows
+        if rows >= BACKLOG_TAILS * full:
+            return 0
+        # Twice as many each time that none was new, or a stream of duplicates would be taken one by one before a tail that is nearly full.
+        return min(ROUND_EVENTS, (full - rows % full) * self._stretch)
 
     # ---- from entries to an addition ------------------------------------------------------------------------------------
 
@@ -187,11 +202,12 @@ class Engine:
         """Begin a flush when the tail is full or old, and wait for one that cannot keep up."""
         if self._flush is not None and self._flush.done():
             self._flush_ended()
-        rows, age = self._store.tail_rows, time.monotonic() - self._flushed_at
-        if self._flush is None and (rows >= self._limits.tail_rows or age >= self._limits.tail_seconds):
-            self._begin_flush()
-        elif self._flush is not None and rows >= BACKLOG_TAILS * self._limits.tail_rows:
+        rows, age, full = self._store.tail_rows, time.monotonic() - self._flushed_at, self._limits.tail_rows
+        if rows >= BACKLOG_TAILS * full and self._flush is not None:
             self._flush_ended()
+        whole = rows >= full and (rows % full == 0 or rows >= BACKLOG_TAILS * full)
+        if self._flush is None and (whole or age >= self._limits.tail_seconds):
+            self._begin_flush()
 
     def flush(self) -> None:
         """Write everything that is in the tail now."""

@@ -73,7 +73,9 @@ class Settings:
         "Size of all dead letters beyond which the oldest are let go, so that a broken sender does not fill the disk.",
     )
     tail_rows: int = setting("122880", values.whole(1_000, 10_000_000), "Rows that wait in memory before they are written to the store.")
-    tail_time: float = setting("2s", values.duration(0.05, 600), "How long rows wait in memory before they are written to the store.")
+    tail_time: float = setting(
+        "10s", values.duration(0.05, 600), "How long rows wait in memory at most before they are written to the store; the log has them."
+    )
     query_time: float = setting("10s", values.duration(0.1, 3600), "How long a question or query may run.")
     query_rows: int = setting("100000", values.whole(1, 10_000_000), "Rows that a query may return.")
     query_memory: int = setting(
