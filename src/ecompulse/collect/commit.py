@@ -29,8 +29,8 @@ __all__ = ["Committer", "Intake", "Outcome", "Ticket"]
 WAITING_BYTES_LIMIT: Final = 64 * 1024 * 1024
 """Bytes of bodies, decompressed, that may wait for a commit: a second of work at full speed; beyond it a sender had better come back."""
 WAITING_EVENTS_LIMIT: Final = 200_000
-WAITING_SECONDS_LIMIT: Final = 1.0
-"""How long the oldest request may have waited while others are let in: browsers and SDKs give up after a few seconds, and what waits behind
+WAITING_SECONDS_LIMIT: Final = 2.0
+"""How long the oldest request may have waited while others are let in: SDKs give up after five seconds or more, and what waits behind
 it would wait as long. It bounds the queue by time where a slow disk makes the limits on bytes and events too generous."""
 GROUP_EVENTS_LIMIT: Final = 2_000
 """Events from which on a group takes no further request: about 10 ms of work, for so long nothing else is read or answered."""

@@ -103,8 +103,8 @@ class Connection(asyncio.Protocol):
             end = end_of_head(data)
             head = self._server.heads.find(data[:end])
             if head is not None and len(data) == end + head.length:
-                self._received_us = time.time_ns() // 1_000
-                self._take(head, data[end:], self._server.draining)
+                self._received_us = _now_us()
+                self._take(head, data[end:], self._server.draining, self._received_us)
                 return
             self._parsed = None
         try:
@@ -175,7 +175,7 @@ class Connection(asyncio.Protocol):
         if self._state >= _LINGER:
             return
         headers = self._headers
-        self._received_us = time.time_ns() // 1_000
+        self._received_us = _now_us()
         size = len(self._url) + sum(map(len, headers)) + sum(map(len, headers.values()))
         if size > HEAD_BYTES_LIMIT or len(headers) > HEADERS_LIMIT:
             self._end(problem(431, f"The request's headers are longer than {HEAD_BYTES_LIMIT} bytes or more than {HEADERS_LIMIT}."))
@@ -206,6 +206,7 @@ class Connection(asyncio.Protocol):
             self._end(problem(413, f"The body is longer than {self._server.body_limit} bytes. Send smaller batches."))
         elif self._server.held_bytes > self._server.held_limit:
             self._end(CROWDED)
+            self._server.refused(_now_us())
 
     def on_message_complete(self) -> None:
         """A request is here whole: find its meaning, and answer it or let it wait for its group."""
@@ -227,9 +228,9 @@ class Connection(asyncio.Protocol):
         text = path.decode("latin-1")
         head = Head(method, unquote(text) if "%" in text else text, query.decode("latin-1"), self._headers, len(body))
         self._parsed = head
-        self._take(head, body, close)
+        self._take(head, body, close, _now_us())
 
-    def _take(self, head: Head, body: bytes, close: bool) -> None:
+    def _take(self, head: Head, body: bytes, close: bool, whole_us: int) -> None:
         """Find a request's meaning, and answer it or let it wait for its group."""
         outcome: Answer | Intake | None = self._server.refusal(len(body)) if body else None
         if outcome is None:
@@ -250,7 +251,7 @@ class Connection(asyncio.Protocol):
         slot.answer = outcome
         self.flush()
         if outcome.status in _REFUSALS:
-            self._server.refused(self._received_us)
+            self._server.refused(whole_us)
 
     # ---- out
 
@@ -310,19 +311,15 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, answer: Answer, announced: int) -> None:
         """Answer before the body is read; a short one is passed over, so that the connection can go on."""
-        if (
-            not 0 < announced <= REFUSED_BODY_LIMIT
-            or b"expect" in self._headers
-            or not self._parser.should_keep_alive()
-            or self._server.draining
-        ):
+        goes_on = self._parser.should_keep_alive() and not self._server.draining and b"expect" not in self._headers
+        if goes_on and 0 < announced <= REFUSED_BODY_LIMIT:
+            self._state = _REFUSED
+            slot = Slot(self, self._url.partition(b"?")[0].decode("latin-1"), self._headers.get(b"origin"), False, False)
+            slot.answer = answer
+            self._slots.append(slot)
+            self.flush()
+        else:
             self._end(answer)
-            return
-        self._state = _REFUSED
-        slot = Slot(self, self._url.partition(b"?")[0].decode("latin-1"), self._headers.get(b"origin"), False, False)
-        slot.answer = answer
-        self._slots.append(slot)
-        self.flush()
         self._server.refused(self._received_us)
 
     def _end(self, answer: Answer) -> None:
@@ -353,3 +350,7 @@ class Connection(asyncio.Protocol):
         if pause != self._paused and not self._transport.is_closing():
             self._paused = pause
             (self._transport.pause_reading if pause else self._transport.resume_reading)()
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1_000

@@ -110,9 +110,9 @@ class Server:
             self._rendered = (answer, render(answer, self.date, None, False, False))
         return self._rendered[1]
 
-    def refused(self, received_us: int) -> None:
-        """Note how long a request took to be refused, whose head was read at `received_us`."""
-        self._meter.refused(max(0, time.time_ns() // 1_000 - received_us) / 1e6)
+    def refused(self, read_us: int) -> None:
+        """Note how long a refusal took, since what it was decided by was read."""
+        self._meter.refused(max(0, time.time_ns() // 1_000 - read_us) / 1e6)
 
     def joined(self, connection: Connection) -> bool:
         """Note a new connection; false where there are too many."""

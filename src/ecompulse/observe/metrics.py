@@ -94,7 +94,7 @@ REFUSAL_SECONDS = histogram(
     "collect",
     "ecompulse_collect_refusal_seconds",
     "seconds",
-    "From the last byte of a request's head to its refusal (429, 503); to be had before its body is read.",
+    "From the last byte that it takes to refuse a request (429, 503), usually of its head, to the answer.",
 )
 RECEIVED = counter(
     "collect",
