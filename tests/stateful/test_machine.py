@@ -25,7 +25,8 @@ from ecompulse.log.sqlite import SqliteAppender, file, retain
 from ecompulse.process.ledger import totals
 from ecompulse.process.service import CannotRebuild, Config, Processing
 from ecompulse.process.step import Steps
-from ecompulse.run.verify import verify
+from ecompulse.run.trace import trace
+from ecompulse.run.verify import reach, verify
 from ecompulse.store import StoreError
 from ecompulse.store.duckdb.letters import Keep
 
@@ -243,7 +244,10 @@ class Machine(RuleBasedStateMachine):
 
     def verifies(self) -> None:
         """What `ecompulse verify` would say."""
-        assert [found for found in verify(self.ask, self.opened.ledger()) if not found.agrees] == []
+        reached, ledger = reach(self.ask), self.opened.account()
+        assert [found for found in verify(self.ask, ledger, self.folder / "log", reached) if not found.agrees] == []
+        positions = {one["partition"]: one["position"] for one in ledger["positions"]}
+        assert trace(self.ask, positions, self.folder / "log", let_go=bool(ledger["dead_letters_let_go"])).named == []
 
 
 class Refusing:

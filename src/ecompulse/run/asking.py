@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
 from msgspec import Struct
 
+from ecompulse.process.stores import current, folder_of
 from ecompulse.run import lock
 from ecompulse.run.errors import NOT_SO, USED_WRONGLY, Refused
 from ecompulse.run.settings import Settings
@@ -22,6 +24,7 @@ COULD_NOT_TELL: Final = 2
 class Asked(Struct, frozen=True):
     """A store that can be asked."""
 
+    name: str
     online: bool
     ask: Any
     """SQL → rows (tuples)."""
@@ -38,7 +41,9 @@ def opened(settings: Settings) -> Iterator[Asked]:
     """
     owner = lock.owner(settings.data, "process")
     if owner is not None:
-        yield Asked(True, lambda sql: _rows(settings.serve, sql), lambda: call(settings.serve, "GET", "/api/ledger"))
+        yield Asked(
+            current(settings.data), True, lambda sql: _rows(settings.serve, sql), lambda: call(settings.serve, "GET", "/api/ledger")
+        )
         return
     if not (settings.data / "stores").exists():
         raise Refused(
@@ -54,10 +59,45 @@ def opened(settings: Settings) -> Iterator[Asked]:
     except StoreError as error:
         raise Refused(str(error), "`ecompulse doctor` says more.", NOT_SO) from error
     try:
-        yield Asked(False, lambda sql: _table(closed, sql), closed.ledger)
+        yield Asked(current(settings.data), False, lambda sql: _table(closed, sql), closed.account)
     finally:
         closed.abandon()
-        del descriptor
+        os.close(descriptor)
+
+
+@contextmanager
+def opened_besides(settings: Settings, name: str) -> Iterator[Asked]:
+    """Open a store of the data folder that is not the current one, for questions.
+
+    Raises:
+        Refused: it cannot be opened, or a process has it open; status 2.
+    """
+    from ecompulse.log.sqlite import ReceivedCounts, SqliteReader
+    from ecompulse.process.ledger import account
+    from ecompulse.store import StoreError
+    from ecompulse.store.duckdb import DuckDBStore
+
+    try:
+        store = DuckDBStore(folder_of(settings.data, name))
+    except StoreError as error:
+        raise Refused(f"{error}.", "It is being rebuilt, or was just replaced; try again when that is over.", COULD_NOT_TELL) from error
+    reader = SqliteReader(settings.data / "log", name)
+
+    def ledger() -> Any:
+        with store.snapshot(TIMEOUT_SECONDS) as snapshot:
+            return account(snapshot, reader.end(), store.as_of(), ReceivedCounts(settings.data / "log"))
+
+    try:
+        yield Asked(name, False, lambda sql: _table(store, sql), ledger)
+    finally:
+        reader.close()
+        store.close()
+
+
+def others(settings: Settings) -> list[str]:
+    """The stores of the data folder beside the current one."""
+    found = sorted(path.parent.name for path in (settings.data / "stores").glob("*/events.duckdb"))
+    return [name for name in found if name != current(settings.data)]
 
 
 def _table(closed: Any, sql: str) -> list[tuple[Any, ...]]:

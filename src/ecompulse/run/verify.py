@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from msgspec import Struct
 
+from ecompulse.log.received import Group, Tally
+from ecompulse.log.sqlite import ReceivedCounts
+from ecompulse.run.checks import CHECKS, Check
 from ecompulse.store.duckdb.letters import KIND
+
+__all__ = ["CHECKS", "NAMED_MAX", "Ask", "Checked", "reach", "verify"]
 
 Ask = Callable[[str], list[tuple[Any, ...]]]
 """Runs a query on the store's relations and returns its rows."""
 
-NAMED_MAX: Final = 10
+NAMED_MAX: Final = 20
 """Disagreements that are named a check; their number is told in full."""
 
 
-class Check(Struct, frozen=True):
-    """A promise as a query that finds what breaks it: rows of (what, expected, found)."""
-
-    name: str
-    sql: str
-
-
 class Checked(Struct, frozen=True):
-    """What a check found: how many disagreements, and the first of them."""
+    """What a check found: how many disagreements, and the first of them as (what, expected, found)."""
 
     name: str
     disagreements: int
@@ -36,105 +36,23 @@ class Checked(Struct, frozen=True):
         return not self.disagreements
 
 
-def _compare(keys: str, left: str, right: str, figures: Sequence[str]) -> str:
-    """Rows of two relations with the same keys in which a figure differs, or one is missing."""
-    names = [key.strip() for key in keys.split(",")]
-    on = " and ".join(f"l.{name} is not distinct from r.{name}" for name in names)
-    what = " || ' · ' || ".join(f"coalesce(coalesce(l.{name}, r.{name})::varchar, '–')" for name in names)
-    differ = " or ".join(f"l.{figure} is distinct from r.{figure}" for figure in figures)
-    told = {side: " || ', ' || ".join(f"'{figure} ' || coalesce({side}.{figure}::varchar, '–')" for figure in figures) for side in "lr"}
-    return f"select {what}, {told['l']}, {told['r']} from ({left}) l full outer join ({right}) r on {on} where {differ}"
+def verify(ask: Ask, ledger: Mapping[str, Any], log: Path | None = None, reached: Mapping[int, int] | None = None) -> list[Checked]:
+    """Run every check.
 
-
-_LEDGER_KEYS: Final = "site, dialect, key, event_type"
-_MINUTE_KEYS: Final = "site, minute, event_type, currency"
-
-CHECKS: Final = (
-    Check(
-        "each event id is there once",
-        """select event_id::varchar, '1 row', count(*)::varchar || ' rows' from events group by event_id having count(*) > 1""",
-    ),
-    Check(
-        "each place of the log is there once",
-        """select log_partition || '-' || log_offset, '1 row', count(*)::varchar || ' rows'
-        from events group by log_partition, log_offset having count(*) > 1""",
-    ),
-    Check(
-        "events counted as stored are rows",
-        _compare(
-            _LEDGER_KEYS,
-            f"select {_LEDGER_KEYS}, sum(count)::bigint as events from ledger where outcome = 'stored' group by all",
-            "select site, dialect, coalesce(sender_key, '') as key, event_type, count(*) as events from events group by all",
-            ["events"],
-        ),
-    ),
-    Check(
-        "events counted as dead letters are kept, or counted as let go",  # a damaged entry of the log is one letter for all of its events
-        _compare(
-            _LEDGER_KEYS,
-            f"""select {_LEDGER_KEYS}, sum(count)::bigint as letters from ledger
-            where outcome = 'dead_letter' and dialect <> 'log' group by all having sum(count) <> 0""",
-            f"""select {_LEDGER_KEYS}, sum(count)::bigint as letters from (
-                select site, dialect, coalesce(sender_key, '') as key, {KIND} as event_type, 1 as count from dead_letters
-                union all select {_LEDGER_KEYS}, count from dead_letters_let_go
-            ) where dialect <> 'log' group by all""",
-            ["letters"],
-        ),
-    ),
-    Check(
-        "minute totals are the sums of their rows",
-        _compare(
-            _MINUTE_KEYS,
-            """select site, date_trunc('minute', timestamp) as minute, event_type,
-                case when event_type = 'purchase' then currency end as currency,
-                count(*)::bigint as events, coalesce(sum(quantity), 0)::bigint as quantity,
-                coalesce(sum(total) filter (event_type = 'purchase'), 0)::decimal(38, 4) as amount,
-                coalesce(sum(revenue), 0)::decimal(38, 4) as revenue
-            from events group by all""",
-            f"""select {_MINUTE_KEYS}, sum(events)::bigint as events, sum(quantity)::bigint as quantity,
-                sum(amount)::decimal(38, 4) as amount, sum(revenue)::decimal(38, 4) as revenue
-            from minute_totals group by all""",
-            ["events", "quantity", "amount", "revenue"],
-        ),
-    ),
-    Check(
-        "order lines are those of the purchases",
-        _compare(
-            "event_id",
-            """select event_id, len(items)::bigint as lines, list_sum([i.quantity * i.price for i in items])::decimal(38, 4) as amount
-            from events where event_type = 'purchase'""",
-            "select event_id, count(*)::bigint as lines, sum(amount)::decimal(38, 4) as amount from order_items group by event_id",
-            ["lines", "amount"],
-        ),
-    ),
-    Check(
-        "sessions hold every event",
-        _compare(
-            "site",
-            """select site, count(*)::bigint as events, count(*) filter (event_type = 'purchase') as orders,
-                coalesce(sum(revenue), 0)::decimal(38, 4) as revenue
-            from events group by site""",
-            """select site, sum(events)::bigint as events, sum(orders)::bigint as orders, sum(revenue)::decimal(38, 4) as revenue
-            from sessions group by site""",
-            ["events", "orders", "revenue"],
-        ),
-    ),
-    Check(
-        "identities are those of the events",
-        _compare(
-            "site, anonymous_id, user_id",
-            """select site, anonymous_id, user_id, min(timestamp) as since
-            from events where anonymous_id is not null and user_id is not null group by all""",
-            "select site, anonymous_id, user_id, min(since) as since from identities group by all",
-            ["since"],
-        ),
-    ),
-)
-
-
-def verify(ask: Ask, ledger: Mapping[str, Any]) -> list[Checked]:
-    """Run every check. `ledger` is the answer of `/api/ledger`, or the same made offline."""
-    return [_equation(ledger), *(_run(check, ask) for check in CHECKS)]
+    Args:
+        ask: of the store; rows may be added meanwhile.
+        ledger: the answer of `/api/ledger`, or the same made offline. Without `groups` it is taken as it is.
+        log: the folder of the log, to compare partition by partition with what it received.
+        reached: the answer of `reach`, asked before the ledger.
+    """
+    checks = [_equation(ledger)]
+    if "groups" in ledger:
+        checks.append(_both_sides(ledger["groups"]))
+    if reached is not None:
+        checks.append(_behind(ledger, reached))
+    if log is not None and "positions" in ledger:
+        checks.append(_partitions(ask, ledger, ReceivedCounts(log)))
+    return checks + [_run(check, ask) for check in CHECKS]
 
 
 def _run(check: Check, ask: Ask) -> Checked:
@@ -151,3 +69,94 @@ def _equation(ledger: Mapping[str, Any]) -> Checked:
         return Checked(name, 0)
     told = " + ".join(f"{ledger[part]:,}" for part in parts)
     return Checked(name, 1, [("all", f"{ledger['received']:,} received", f"{told} = {found:,}")])
+
+
+def _both_sides(groups: Sequence[Mapping[str, Any]]) -> Checked:
+    """The door's count of each group against the store's, up to the store's positions."""
+    wrong = [one for one in groups if not one["balanced"]]
+    named = []
+    for one in wrong[:NAMED_MAX]:
+        found = one["stored"] + one["duplicates"] + one["dead_letters"]
+        parts = f"{one['stored']:,} stored + {one['duplicates']:,} duplicates + {one['dead_letters']:,} dead letters = {found:,}"
+        named.append(
+            (_named(Group(one["site"], one["dialect"], one["key"], one["type"])), _between(one["at_least"], one["at_most"]), parts)
+        )
+    return Checked("each group is accounted for as often as the door received it", len(wrong), named)
+
+
+def reach(ask: Ask) -> dict[int, int]:
+    """Partition → the offset after the last row and dead letter that a store has of it."""
+    rows = ask("select log_partition, max(log_offset) + 1 from events group by 1")
+    letters = ask("select split_part(id, '-', 1)::int, max(split_part(id, '-', 2)::bigint) + 1 from dead_letters group by 1")
+    reached: dict[int, int] = {}
+    for partition, end in (*rows, *letters):
+        reached[int(partition)] = max(int(end), reached.get(int(partition), 0))
+    return reached
+
+
+def _behind(ledger: Mapping[str, Any], reached: Mapping[int, int]) -> Checked:
+    """What the store has of the log must lie before its positions: behind them it would be read again."""
+    positions = {one["partition"]: one["position"] for one in ledger["positions"]}
+    named = [
+        (f"partition {partition}", f"nothing from offset {positions.get(partition, 0):,} on", f"rows or dead letters up to {end - 1:,}")
+        for partition, end in reached.items()
+        if end > positions.get(partition, 0)
+    ]
+    return Checked("nothing stands behind the positions", len(named), named[:NAMED_MAX])
+
+
+def _partitions(ask: Ask, ledger: Mapping[str, Any], door: ReceivedCounts) -> Checked:
+    """Rows and dead letters of each partition and group, all before the ledger's positions, against what the log received there.
+
+    Duplicates leave no row, so of those that the ledger counts as duplicates any may belong to a partition.
+    """
+    positions = {one["partition"]: one["position"] for one in ledger["positions"]}
+    duplicates = {Group(one["site"], one["dialect"], one["key"], one["type"]): one["duplicates"] for one in ledger.get("groups", ())}
+    kept = _kept(ask, positions)
+    gone = int(ledger.get("dead_letters_let_go", 0))
+    lost = _lost(ask, positions)
+    named = []
+    for partition, known in door.upto(positions).items():
+        for group in sorted(known.counts.keys() | {group for place, group in kept if place == partition}):
+            received, found = known.counts.get(group, Tally()).received, kept[partition, group]
+            less = duplicates.get(group, 0) + gone + lost[partition]
+            if not max(0, received - less) <= found <= received + max(0, known.unknown):
+                wanted = _between(max(0, received - less), received + max(0, known.unknown))
+                named.append((f"partition {partition} · {_named(group)}", wanted, f"{found:,} rows and dead letters"))
+    return Checked("each partition has the rows and dead letters of what it received", len(named), named[:NAMED_MAX])
+
+
+def _kept(ask: Ask, positions: Mapping[int, int]) -> Counter[tuple[int, Group]]:
+    kept: Counter[tuple[int, Group]] = Counter()
+    for partition, position in positions.items():
+        for sql in (
+            f"""select site, dialect, coalesce(sender_key, ''), event_type, count(*) from events
+            where log_partition = {partition} and log_offset < {position} group by all""",
+            f"""select site, dialect, coalesce(sender_key, ''), {KIND} as event_type, count(*) from dead_letters
+            where {_letters_of(partition, position)} and dialect <> 'log' group by all""",
+        ):
+            for *group, count in ask(sql):
+                kept[partition, Group(*group)] += int(count)
+    return kept
+
+
+def _lost(ask: Ask, positions: Mapping[int, int]) -> Counter[int]:
+    """Events of each partition that could not be read from the log; their letters name the last offset."""
+    lost: Counter[int] = Counter()
+    for partition, position in positions.items():
+        sql = f"""select split_part(id, '-', 2)::bigint, regexp_extract(reason, 'offsets [0-9]+ to ([0-9]+)', 1)
+        from dead_letters where {_letters_of(partition, position)} and dialect = 'log'"""
+        lost[partition] = sum(int(last) + 1 - int(first) for first, last in ask(sql) if last)
+    return lost
+
+
+def _letters_of(partition: int, position: int) -> str:
+    return f"split_part(id, '-', 1)::int = {partition} and split_part(id, '-', 2)::bigint < {position}"
+
+
+def _between(at_least: int, at_most: int) -> str:
+    return f"{at_most:,} received" if at_least == at_most else f"{at_least:,} to {at_most:,} received"
+
+
+def _named(group: Group) -> str:
+    return " · ".join(text or "–" for text in group)
