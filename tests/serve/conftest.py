@@ -20,7 +20,7 @@ from tests.analyze.stocked import Stocked
 from ecompulse.guard.keys import Keys
 from ecompulse.serve.app import create_app
 from ecompulse.serve.service import serve
-from ecompulse.serve.state import Letter, QueryLimits, Replayed, ServeState
+from ecompulse.serve.state import Letter, QueryLimits, Replayed, ReplayFailed, ServeState
 
 
 class Reply(Struct):
@@ -42,6 +42,8 @@ class Served:
         self.stocked = stocked
         self.replayed: list[Letter] = []
         self.not_ready: str | None = None
+        self.failure: str | None = None
+        """Why nothing can be replayed."""
         state = ServeState(
             store=stocked, keys=keys, limits=QueryLimits(seconds=2.0),
             version="1.2.3", collector="http://door", ready=lambda: self.not_ready,
@@ -56,11 +58,10 @@ class Served:
         self._thread.start()
 
     def _replay(self, letters: Any) -> list[Replayed]:
+        if self.failure is not None:
+            raise ReplayFailed(self.failure)
         self.replayed += letters
-        return [
-            Replayed(one.id, "accepted") if b"good" in one.body else Replayed(one.id, "rejected", "event_type", "is unknown")
-            for one in letters
-        ]
+        return [_replayed(one) for one in letters]
 
     def close(self) -> float:
         """Stop, and say how long that took."""
@@ -96,6 +97,14 @@ class Served:
     def sql(self, sql: str, **more: Any) -> Reply:
         """POST /api/query."""
         return self.call("POST", "/api/query", {"sql": sql, **more})
+
+
+def _replayed(letter: Letter) -> Replayed:
+    if letter.replayed_at is not None:
+        return Replayed(letter.id, "already", at=letter.replayed_at)
+    if b"good" in letter.body:
+        return Replayed(letter.id, "accepted", event_id="an id")
+    return Replayed(letter.id, "rejected", "event_type", "is unknown")
 
 
 @pytest.fixture

@@ -192,7 +192,8 @@ def test_dead_letters_are_corrected_and_sent_again(served: Served) -> None:
     _letters(served, b'{"event_type": "good", "properties": {"items": [{"price": 1}]}}', b"not JSON", b'{"event_type":  "bad"}')
     changes = {"properties.items.0.price": 2, "properties.currency": "EUR", "user_id": "u"}
     told = served.call("POST", "/api/dead-letters/replay", {"ids": ["0-0"], "set": changes}).json()
-    assert told == {"replayed": 1, "accepted": 1, "duplicates": 0, "rejected": []}
+    counts = {"replayed": 1, "accepted": 1, "duplicates": 0, "rejected": []}
+    assert told == {**counts, "already_replayed": [], "events": [{"id": "0-0", "event_id": "an id"}]}
     body = {"event_type": "good", "properties": {"items": [{"price": 2}], "currency": "EUR"}, "user_id": "u"}
     assert json.loads(served.replayed[0].body) == body
     told = served.call("POST", "/api/dead-letters/replay", {"ids": ["0-2"]}).json()
@@ -207,6 +208,81 @@ def test_dead_letters_are_corrected_and_sent_again(served: Served) -> None:
         {"ids": ["0-0"], "set": {"a..b": 1}},
     ):
         problem(served.call("POST", "/api/dead-letters/replay", wrong), 400)
+
+
+def test_dead_letters_are_edited_as_a_whole_and_sent_again(served: Served) -> None:
+    _letters(served, b'{"event_type": "bad"}', b'{"event_type": "bad"}', b"not JSON", b'{"event_type": "bad"}')
+    edited = [
+        {"id": "0-0", "reason": "is wrong", "event": {"event_type": "good", "n": 1}},
+        {"id": "0-1", "body": '{"event_type": "good", "n": 1.000000000000000000001}'},
+        {"id": "0-2", "body_base64": "Z29vZCD/"},
+        {"id": "0-3", "event": {"event_type": "worse"}},
+        {"id": "7-7", "event": {}},
+    ]
+    told = served.call("POST", "/api/dead-letters/replay", {"letters": edited}).json()
+    assert told["replayed"] == 3
+    assert told["rejected"] == [
+        {"id": "0-3", "field": "event_type", "reason": "is unknown"},
+        {"id": "7-7", "field": "", "reason": "is no dead letter here; it may have been let go"},
+    ]
+    assert [one.body for one in served.replayed[:3]] == [
+        b'{"event_type":"good","n":1}',
+        b'{"event_type": "good", "n": 1.000000000000000000001}',
+        b"good \xff",
+    ]
+    assert [one.original for one in served.replayed[:2]] == [b'{"event_type": "bad"}'] * 2
+
+
+def test_edited_letters_are_corrected_at_paths_too_and_one_that_cannot_be_is_named(served: Served) -> None:
+    _letters(served, b"{}", b"{}")
+    edited = [{"id": "0-0", "body": "good, but no JSON"}, {"id": "0-1", "event": {"event_type": "good"}}]
+    told = served.call("POST", "/api/dead-letters/replay", {"letters": edited, "set": {"user_id": "u"}}).json()
+    assert [(one["id"], "is no JSON" in one["reason"]) for one in told["rejected"]] == [("0-0", True)]
+    assert [json.loads(one.body) for one in served.replayed] == [{"event_type": "good", "user_id": "u"}]
+
+
+def test_a_letter_that_was_replayed_before_is_answered_as_such(served: Served) -> None:
+    _letters(served, b'{"event_type": "good"}')
+    served.stocked.store.mark_replayed(["0-0"], int(DAY.timestamp() * 1e6))
+    told = served.call("POST", "/api/dead-letters/replay", {"letters": [{"id": "0-0", "event": {"event_type": "good", "n": 2}}]}).json()
+    assert told["already_replayed"] == [{"id": "0-0", "replayed_at": DAY.isoformat().replace("+00:00", "Z")}]
+    assert (told["replayed"], told["rejected"]) == (0, [])
+
+
+def test_edited_letters_that_are_none_are_refused_by_their_place(served: Served) -> None:
+    _letters(served, b"{}")
+    for wrong, where in (
+        ([], "letters"),
+        ({"0-0": {}}, "letters"),
+        (["0-0"], "letters.0"),
+        ([{"id": "0-0", "event": {}}, {"event": {}}], "letters.1"),
+        ([{"id": "0-0"}], "letters.0"),
+        ([{"id": "0-0", "event": []}], "letters.0"),
+    ):
+        assert problem(served.call("POST", "/api/dead-letters/replay", {"letters": wrong}), 400)["parameter"] == where
+    both = {"ids": ["0-0"], "letters": [{"id": "0-0", "event": {}}]}
+    assert "not both" in problem(served.call("POST", "/api/dead-letters/replay", both), 400)["detail"]
+    assert not served.replayed
+
+
+def test_a_log_that_cannot_be_written_is_a_503_that_took_nothing(served: Served) -> None:
+    _letters(served, b'{"event_type": "good"}')
+    served.failure = "the disk is full"
+    answer = served.call("POST", "/api/dead-letters/replay", {"ids": ["0-0"]})
+    assert "the disk is full" in problem(answer, 503)["detail"]
+    assert answer.headers["retry-after"]
+
+
+def test_what_is_downloaded_to_be_edited_can_be_sent_as_it_is(served: Served) -> None:
+    _letters(served, b'{"event_type": "good",\n "n": 1.10}', b"good\xff", b'"good"')
+    text = served.get("/api/dead-letters/download", edit="true", replayed="false").body
+    lines = {line["id"]: line for line in map(json.loads, text.splitlines())}
+    assert {"id", "reason", "field", "dialect", "received_at", "event"} == set(lines["0-0"])
+    assert b'"event":{"event_type":"good","n":1.10}' in text
+    told = served.call("POST", "/api/dead-letters/replay", {"letters": list(lines.values())}).json()
+    assert told["replayed"] == 3
+    assert {one.id: one.body for one in served.replayed} == {"0-0": b'{"event_type":"good","n":1.1}', "0-1": b"good\xff", "0-2": b'"good"'}
+    assert problem(served.get("/api/dead-letters/download", edit="maybe"), 400)["parameter"] == "edit"
 
 
 def test_recommendations_say_why(served: Served) -> None:

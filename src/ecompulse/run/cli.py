@@ -88,11 +88,22 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command("dead-letters show", "letters:show", STORED, "Show one dead letter whole.", ("ecompulse dead-letters show 0-1042",)),
     Command(
+        "dead-letters export",
+        "letters:export",
+        STORED,
+        "Write dead letters as NDJSON to be edited and replayed.",
+        ("ecompulse dead-letters export --field properties.currency > letters.ndjson",),
+    ),
+    Command(
         "dead-letters replay",
         "letters:replay",
         STORED,
         "Send dead letters through the door again, corrected if need be.",
-        ("ecompulse dead-letters replay 0-1042", "ecompulse dead-letters replay --field properties.currency --set properties.currency=EUR"),
+        (
+            "ecompulse dead-letters replay 0-1042",
+            "ecompulse dead-letters replay --field properties.currency --set properties.currency=EUR",
+            "ecompulse dead-letters replay --file letters.ndjson",
+        ),
     ),
     Command("replay", "rebuilding:replay", STORED, "Rebuild the store from the log, and use that.", ("ecompulse replay --into 2026-11",)),
     Command("schema show", "schema:show", STORED, "Show what an event is.", ("ecompulse schema show purchase",)),

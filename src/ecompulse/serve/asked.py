@@ -11,7 +11,7 @@ from ecompulse.analyze.wrong import WrongParameter
 from ecompulse.serve.problem import Problem
 
 BODY_MAX: Final = 1_000_000
-"""Bytes: a statement with its parameters, or the corrections of dead letters, never come near it."""
+"""Bytes: a statement with its parameters never comes near it."""
 
 
 def parameters(request: Request, *, without: tuple[str, ...] = ("format",)) -> dict[str, str]:
@@ -55,16 +55,16 @@ def only(given: dict[str, str], *known: str) -> None:
             raise WrongParameter(name[:60], f"is not known here; there are {', '.join(known) or 'no parameters'}.")
 
 
-async def json_body(request: Request) -> dict[str, Any]:
-    """The JSON object of a request. Raises `Problem` 413, 415 or 400."""
+async def json_body(request: Request, most: int = BODY_MAX) -> dict[str, Any]:
+    """The JSON object of a request, of at most so many bytes. Raises `Problem` 413, 415 or 400."""
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind != "application/json":
         raise Problem(415, f"Send JSON with the header 'content-type: application/json'; this is '{kind[:60] or 'nothing'}'.")
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > BODY_MAX:
-            raise Problem(413, f"The body is larger than {BODY_MAX:,} bytes.")
+        if len(body) > most:
+            raise Problem(413, f"The body is larger than {most:,} bytes.")
     try:
         content = msgspec.json.decode(bytes(body))
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -17,14 +17,13 @@ from ecompulse.serve.rebuilding import answer_rebuild, start_rebuild
 from ecompulse.serve.records import (
     PAGE,
     PAGE_MAX,
-    REPLAY_MAX,
     answer_events,
     answer_ledger,
     answer_letters,
     answer_reasons,
     download_letters,
-    replay_letters,
 )
+from ecompulse.serve.replaying import REPLAY_MAX, replay_letters
 from ecompulse.serve.standing import answer_alive, answer_health, answer_live, answer_metrics, answer_ready
 
 _TABLES: Final = ("application/json", "text/csv", ARROW)
@@ -41,6 +40,8 @@ _WORDS: Final = {
 }
 _AFTER: Final = Parameter("after", "text", "`next` of the page before.")
 _REPLAYED: Final = Parameter("replayed", "text", "Only those sent again already, or not.", None, ("true", "false"))
+
+_EDIT: Final = Parameter("edit", "text", "Lines to be edited and sent again.", "false", ("true", "false"))
 
 
 def _filters(names: tuple[str, ...]) -> tuple[Parameter, ...]:
@@ -225,8 +226,9 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
         answer=download_letters,
         tag="Records",
         summary="Download dead letters",
-        description="All that match, one JSON object a line.",
-        parameters=(*_filters(LETTER_FILTERS), _REPLAYED),
+        description="All that match, one JSON object a line. With `edit=true` each line is made to be edited and sent again: "
+        "`id`, why it was not taken, and `event` (what is no JSON object is the text `body`, or `body_base64`).",
+        parameters=(*_filters(LETTER_FILTERS), _REPLAYED, _EDIT),
         media=("application/x-ndjson",),
     ),
     Endpoint(
@@ -235,20 +237,52 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
         answer=replay_letters,
         tag="Records",
         summary="Send dead letters again",
-        description=f"Reads up to {REPLAY_MAX:,} letters as the door reads requests, after setting the values of `set` at their paths. "
-        "What is still wrong is named; what is taken is stored once.",
+        description=f"Reads up to {REPLAY_MAX:,} letters as the door reads requests: `ids` as they came, or `letters` with edited bodies; "
+        "after setting the values of `set` at their paths. What is still wrong is named in `rejected`. A letter becomes one event at most: "
+        "one that was replayed before is named in `already_replayed`, and nothing is done, whatever it was edited to. "
+        "`events` names the events of the letters that were accepted. Of `ids`, one that is not there is a 404 and none is sent; "
+        "of `letters`, it is rejected and the others are sent.",
         body=Body(
             {
                 "type": "object",
-                "required": ["ids"],
                 "properties": {
-                    "ids": {"type": "array", "items": {"type": "string"}, "description": "Ids of dead letters."},
+                    "ids": {
+                        "type": "array",
+                        "minItems": 1,
+                        "maxItems": REPLAY_MAX,
+                        "items": {"type": "string"},
+                        "description": "Ids of dead letters that are sent as they came.",
+                    },
+                    "letters": {
+                        "type": "array",
+                        "minItems": 1,
+                        "maxItems": REPLAY_MAX,
+                        "items": {
+                            "type": "object",
+                            "required": ["id"],
+                            "properties": {
+                                "id": {"type": "string", "description": "Id of the dead letter."},
+                                "event": {"type": "object", "description": "What is sent in its place; or one of the next two."},
+                                "body": {"type": "string", "description": "The same as text, digit by digit."},
+                                "body_base64": {"type": "string", "description": "The same as bytes."},
+                            },
+                        },
+                        "description": "In place of `ids`: dead letters with their edited bodies, as the download with `edit=true` "
+                        "gives them; other members are passed over.",
+                    },
                     "set": {"type": "object", "description": "Path → value; null takes the field out."},
                 },
             },
             {"ids": ["0-17"], "set": {"properties.currency": "EUR"}},
         ),
-        example={"replayed": 1, "accepted": 1, "duplicates": 0, "rejected": []},
+        example={
+            "replayed": 1,
+            "accepted": 1,
+            "duplicates": 0,
+            "rejected": [],
+            "already_replayed": [],
+            "events": [{"id": "0-17", "event_id": "01980f7b-5c9f-7cc1-9d0b-3a6ef2a4b1c8"}],
+        },
         errors=(400, 404, 413, 415, 501, 503),
     ),
     Endpoint(

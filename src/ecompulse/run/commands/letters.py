@@ -1,8 +1,10 @@
-"""The commands dead-letters list, show and replay."""
+"""The commands dead-letters list, show, export and replay."""
 
 from __future__ import annotations
 
 import json as json_module
+import sys
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -13,13 +15,23 @@ from ecompulse.run.flags import NONE_GIVEN, Given, Json
 from ecompulse.run.tables import print_json, print_table
 
 SET = "FIELD=VALUE to correct before, such as properties.currency=EUR; a value that is JSON is taken as that."
-REPLAY_AT_ONCE = 500
+FILE = "Lines of `dead-letters export`, edited: each letter is sent with the event of its line. - is standard input."
 BODY_SHOWN = 60
+EXPORTED_MAX = 100_000
+"""Letters: what a query may return, unless ECOMPULSE_QUERY_ROWS says otherwise."""
+EXPORTED_AT_ONCE = 500
+EXPORTED_BYTES = 8_000_000
+"""Bytes of bodies that are asked for at once, unless a single one is larger."""
 
+_NAMES = ("id", "received_at", "reason", "field", "dialect", "site", "event_type", "replayed_at", "body")
 _LIST = """
 select id, received_at::varchar as received_at, reason, field, dialect, site, event_type, replayed_at::varchar as replayed_at, body
 from dead_letters where {where} order by received_at desc, id limit {limit}"""
-_NAMES = ("id", "received_at", "reason", "field", "dialect", "site", "event_type", "replayed_at", "body")
+_SIZES = "select id, strlen(body) from dead_letters where {where} order by received_at desc, id limit {limit}"
+_WHOLE_NAMES = ("id", "reason", "field", "dialect", "received_at", "body", "body_base64")
+_WHOLE = """
+select id, reason, field, dialect, strftime(received_at, '%Y-%m-%dT%H:%M:%S.%fZ'), body, to_base64(body_bytes)
+from dead_letters where id in ({ids}) order by received_at desc, id"""
 
 
 def show_all(
@@ -51,10 +63,36 @@ def show(letter: str, *, settings: Given = NONE_GIVEN) -> int:
     return 0
 
 
+def export(
+    *,
+    reason: Annotated[str | None, Parameter(help="Only those whose reason contains this.")] = None,
+    field: Annotated[str | None, Parameter(help="Only those rejected for this field, such as properties.product_id.")] = None,
+    limit: Annotated[int, Parameter(help="How many at most, the newest first.")] = EXPORTED_MAX,
+    settings: Given = NONE_GIVEN,
+) -> int:
+    """Write dead letters that were not replayed yet as NDJSON to be edited: a line is `id`, why it was not taken, and `event`.
+
+    Correct the events and send them: ecompulse dead-letters replay --file letters.ndjson
+    """
+    from ecompulse.analyze.letter_line import written
+    from ecompulse.run.asking import opened
+
+    where, count = f"replayed_at is null and {_where(reason, field)}", 0
+    with opened(flags.read(settings).settings) as store:
+        ((found,),) = store.ask(f"select count(*) from dead_letters where {where}")
+        for letter in _whole(store, where, limit):
+            sys.stdout.buffer.write(written(letter) + b"\n")
+            count += 1
+    sys.stdout.buffer.flush()
+    print(f"{count:,} of {int(found):,} dead letters that were not replayed yet are written.", file=sys.stderr)
+    return 0
+
+
 def replay(
     letters: Annotated[list[str] | None, Parameter(help="Ids of dead letters.")] = None,
     /,
     *,
+    file: Annotated[str | None, Parameter(help=FILE)] = None,
     reason: Annotated[str | None, Parameter(help="All that were not replayed yet and whose reason contains this.")] = None,
     field: Annotated[str | None, Parameter(help="All that were not replayed yet and were rejected for this field.")] = None,
     changes: Annotated[list[str] | None, Parameter(name="--set", negative=(), help=SET)] = None,
@@ -63,27 +101,24 @@ def replay(
 ) -> int:
     """Send dead letters through the door again, corrected if need be. Each is marked, and never becomes two events.
 
-    Needs the running process of the store (`ecompulse run`). Ends with 1 when some were rejected again.
+    Needs the running process of the store (`ecompulse run`). Ends with 1 when some were rejected again, or lines of the file were not used.
     """
-    from ecompulse.run.asking import call
+    from ecompulse.run import letter_file
+    from ecompulse.run.replayed import Sent, send_edited, send_ids, told
 
-    if not letters and reason is None and field is None:
+    if file is not None and (letters or reason is not None or field is not None):
+        raise Refused("--file says which letters are sent.", "Leave out ids, --reason and --field, or the file.")
+    if file is None and not letters and reason is None and field is None:
         raise Refused("Which dead letters?", "Name ids, or choose with --reason or --field; `ecompulse dead-letters list` shows them.")
     corrections = dict(_change(text) for text in changes or [])
-    ids = letters or [row["id"] for row in _find(settings, f"replayed_at is null and {_where(reason, field)}", 100_000)]
-    address = flags.read(settings).settings.serve
-    accepted, rejected = 0, []
-    for start in range(0, len(ids), REPLAY_AT_ONCE):
-        answer = call(address, "POST", "/api/dead-letters/replay", {"ids": ids[start : start + REPLAY_AT_ONCE], "set": corrections})
-        accepted += answer["replayed"]
-        rejected += answer["rejected"]
-    if json:
-        print_json({"replayed": accepted, "rejected": rejected})
+    address, sent = flags.read(settings).settings.serve, Sent()
+    if file is not None:
+        send_edited(address, letter_file.lines(file), corrections, sent)
     else:
-        print(f"{accepted:,} replayed, {len(rejected):,} rejected again")
-        if rejected:
-            print_table(("id", "field", "reason"), [(r["id"], r["field"], r["reason"]) for r in rejected], "")
-    return NOT_SO if rejected else 0
+        ids = letters or [row["id"] for row in _find(settings, f"replayed_at is null and {_where(reason, field)}", 100_000)]
+        send_ids(address, ids, corrections, sent)
+    told(sent, json=json)
+    return NOT_SO if sent.rejected or sent.unused else 0
 
 
 def _find(settings: flags.SettingFlags, where: str, limit: int) -> list[dict[str, Any]]:
@@ -91,6 +126,18 @@ def _find(settings: flags.SettingFlags, where: str, limit: int) -> list[dict[str
 
     with opened(flags.read(settings).settings) as store:
         return [dict(zip(_NAMES, row, strict=True)) for row in store.ask(_LIST.format(where=where, limit=int(limit)))]
+
+
+def _whole(store: Any, where: str, limit: int) -> Iterator[dict[str, Any]]:
+    """Letters with their bytes, some megabytes at a time."""
+    group: list[str] = []
+    size = 0
+    for letter, length in [*store.ask(_SIZES.format(where=where, limit=int(limit))), (None, 0)]:
+        if group and (letter is None or size + length > EXPORTED_BYTES or len(group) == EXPORTED_AT_ONCE):
+            for row in store.ask(_WHOLE.format(ids=", ".join(_quoted(one) for one in group))):
+                yield dict(zip(_WHOLE_NAMES, row, strict=True))
+            group, size = [], 0
+        group, size = [*group, letter], size + length
 
 
 def _where(reason: str | None, field: str | None) -> str:
