@@ -166,6 +166,8 @@ def test_the_ledger_and_the_schema_are_told(served: Served) -> None:
     ledger = served.get("/api/ledger").json()
     assert (ledger["received"], ledger["stored"], ledger["balanced"]) == (1, 1, True)
     assert ledger["by_type"][0]["type"] == "page_view"
+    assert ledger["positions"] == [{"partition": 0, "received": 1, "position": 1, "waiting": 0}]
+    assert {"site", "dialect", "key", "type", "received", "accepted", "rejected", "in_flight", "balanced"} <= ledger["groups"][0].keys()
     tables = {table["name"]: table["columns"] for table in served.get("/api/schema").json()["tables"]}
     assert {"name": "event_id", "type": "UUID"} in tables["events"]
     assert {"order_items", "minute_totals", "sessions", "ledger"} <= set(tables)

@@ -21,6 +21,7 @@ from ecompulse.serve.problem import Problem
 ROUTES: Final = {
     "/": "overview",
     "/events": "events",
+    "/ledger": "ledger",
     "/dead-letters": "dead-letters",
     "/query": "query",
     "/health": "health",

@@ -189,7 +189,8 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
         tag="Records",
         summary="The ledger",
         description="What became of every event received: received = stored + duplicates + dead_letters + in_flight; "
-        "in all, and by site, dialect, key and type.",
+        "in all, and by site, dialect, key and type, as the door counted it (received, accepted, rejected) beside what the store says, "
+        "with `balanced` where both agree; `groups` has all four together, `positions` how far the store is in each partition of the log.",
         example={
             "received": 8,
             "stored": 6,
@@ -198,6 +199,20 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
             "in_flight": 0,
             "balanced": True,
             "as_of": "2026-01-31T12:00:00Z",
+            "positions": [{"partition": 0, "received": 8, "position": 8, "waiting": 0}],
+            "by_site": [
+                {
+                    "site": "default",
+                    "received": 8,
+                    "accepted": 7,
+                    "rejected": 1,
+                    "stored": 6,
+                    "duplicates": 1,
+                    "dead_letters": 1,
+                    "in_flight": 0,
+                    "balanced": True,
+                }
+            ],
         },
     ),
     Endpoint(

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 Open = Callable[..., Page]
-PAGES = ("/", "/events", "/dead-letters", "/query", "/health", "/docs")
+PAGES = ("/", "/events", "/ledger", "/dead-letters", "/query", "/health", "/docs")
 
 
 def settled(page: Page) -> Page:

@@ -43,6 +43,22 @@ def test_a_dead_letter_is_seen_mended_and_sent_again(shop: Any, open_page: Open)
     expect(page.locator("#list tbody tr")).to_have_count(1)
 
 
+def test_the_ledger_shows_both_sides_by_whatever_is_chosen_and_marks_where_they_differ(shop: Any, open_page: Open) -> None:
+    page = open_page(f"{shop.api}/ledger")
+    expect(page.locator("#balance")).to_contain_text("Both sides agree")
+    expect(page.locator("#groups tbody tr").filter(has_text="purchase")).to_contain_text("agree")
+    page.get_by_role("button", name="Dialect").click()
+    expect(page).to_have_url(re.compile("by=dialect"))
+    expect(page.locator("#groups tbody tr")).to_contain_text(["canonical"])
+    expect(page.locator("#positions tbody tr").first).to_contain_text("0")
+    told = page.evaluate("fetch('/api/ledger').then((answer) => answer.json())")
+    told["balanced"], told["by_type"][0]["stored"], told["by_type"][0]["balanced"] = False, told["by_type"][0]["stored"] - 2, False
+    page.route("**/api/ledger", lambda route: route.fulfill(json=told))
+    page.goto(f"{shop.api}/ledger?by=type")
+    expect(page.locator("#balance")).to_contain_text("The sides differ")
+    expect(page.locator("#groups tbody tr").first).to_contain_text("2 missing")
+
+
 def test_sql_runs_is_kept_in_the_history_and_drawn_over_time(shop: Any, open_page: Open) -> None:
     page = open_page(f"{shop.api}/query")
     page.locator("#sql").fill("select date_trunc('minute', timestamp) as minute, count(*) as events from events group by 1 order by 1")
