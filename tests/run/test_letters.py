@@ -17,11 +17,14 @@ from hypothesis import strategies as st
 from ecompulse.analyze.listing import letters_by_id
 from ecompulse.contract.columns import DeadLetter
 from ecompulse.log.sqlite import SqliteAppender, retain
+from ecompulse.observe import metrics
 from ecompulse.process.service import Config, Processing
 from ecompulse.process.step import Steps
 from ecompulse.run import letters as replaying
 from ecompulse.run.letters import PARTITION, Letters
+from ecompulse.run.processing import _config
 from ecompulse.run.replays import Replays
+from ecompulse.run.settings import DECLARED, Settings
 from ecompulse.run.verify import verify
 from ecompulse.serve.state import Letter, Replayed, ReplayFailed
 from ecompulse.store.duckdb.letters import Keep
@@ -255,6 +258,25 @@ def test_a_rebuilt_store_counts_the_letters_that_were_let_go_before(site: Site) 
     site.must_balance()
 
 
+def test_letters_that_are_let_go_are_said_and_measured(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(3):
+        site.reject(view())
+    site.processing.engine.flush()
+    before = _sample("ecompulse_store_dead_letters_let_go_total", cause="age")
+    with caplog.at_level("WARNING"):
+        site.processing._keep_letters(site.processing._line, FAR_FUTURE)
+    assert "3 for their age" in caplog.text
+    assert _sample("ecompulse_store_dead_letters_let_go_total", cause="age") == before + 3
+    assert _sample("ecompulse_store_dead_letters") == 0
+    assert site.processing.ledger()["dead_letters_let_go"] == 3
+
+
+def test_the_limits_are_settings(tmp_path: Path) -> None:
+    given = {"data": str(tmp_path), "dead_letters_keep_time": "2d", "dead_letters_keep_bytes": "5MB"}
+    read = {one.name: one.read(given.get(one.name, one.default)) for one in DECLARED}
+    assert _config(Settings(**read)).letters == Keep(2 * 86400.0, 5_000_000)
+
+
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("replay"), st.integers(0, 2), st.integers(0, 3)),
@@ -320,6 +342,10 @@ def _replay_killed(site: Site, letter: str, body: dict[str, Any], when: str) -> 
 
 def _kill(*_: object) -> None:
     raise Killed
+
+
+def _sample(name: str, **labels: str) -> float:
+    return metrics.REGISTRY.get_sample_value(name, labels) or 0.0
 
 
 def _full(*_: object) -> None:

@@ -92,7 +92,7 @@ def replay(
     letters: Annotated[list[str] | None, Parameter(help="Ids of dead letters.")] = None,
     /,
     *,
-    file: Annotated[str | None, Parameter(help=FILE)] = None,
+    file: Annotated[str | None, Parameter(help=FILE, allow_leading_hyphen=True)] = None,
     reason: Annotated[str | None, Parameter(help="All that were not replayed yet and whose reason contains this.")] = None,
     field: Annotated[str | None, Parameter(help="All that were not replayed yet and were rejected for this field.")] = None,
     changes: Annotated[list[str] | None, Parameter(name="--set", negative=(), help=SET)] = None,
