@@ -123,11 +123,6 @@ def test_a_pair_of_surrogates_is_a_letter() -> None:
     assert row(holding(b'"coupon":"\\ud834\\udd1e"'))["coupon"] == "𝄞"
 
 
-def test_of_a_name_given_twice_the_last_is_kept() -> None:
-    kept = row(holding(b'"name":"y","a":1,"a":2'))
-    assert (kept["name"], kept["properties"]) == ("y", '{"a":2}')
-
-
 def test_no_event_is_no_mistake_of_reading() -> None:
     for body in (b"[]", b'{"events": []}', b' { "events" : [ ] } '):
         read = read_events(body)

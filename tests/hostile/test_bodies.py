@@ -87,13 +87,15 @@ def test_lone_surrogates_and_nuls_in_texts_are_taken_or_named(shared_system: Run
         assert told.status in (202, 400, 422), told
 
 
-def test_of_duplicate_keys_one_counts_and_the_event_is_whole(shared_system: RunningSystem) -> None:
-    one = event()
-    told = post(shared_system, json.dumps(one)[:-1].encode() + b', "user_id": "second", "user_id": "third"}')
-    assert told.status in (202, 400, 422), told
-    if told.status == 202:
-        shared_system.wait_stored([one["event_id"]])
-        assert shared_system.sql(f"select user_id from events where event_id = '{one['event_id']}'") == [["third"]]
+def test_a_name_given_twice_is_refused_and_named(shared_system: RunningSystem) -> None:
+    for more, path in ((b', "user_id": "second"}', "user_id"), (b', "metadata": {"a": {"b": 1, "b": 1}}}', "metadata.a.b")):
+        doubled = json.dumps(event())[:-1].encode() + more
+        alone = post(shared_system, doubled)
+        assert alone.status == 400, alone
+        assert f"{path} appears twice" in alone.json()["detail"]
+        beside = post(shared_system, b"[%s,%s]" % (json.dumps(event()).encode(), doubled))
+        assert beside.status == 202, beside
+        assert [(one["index"], one["field"]) for one in beside.json()["rejected"]] == [(1, path)]
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "br", "zstd"])

@@ -28,11 +28,11 @@ from ecompulse.contract.event import (
     MONEY_FIELDS,
     PROPERTY_FIELDS,
     Event,
+    KeptEvent,
     Metadata,
     Properties,
 )
 from ecompulse.contract.money import money_array, scaled, scaled_money
-from ecompulse.contract.read import KeptEvent
 
 Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 Kind = Literal["text", "time", "money", "integer", "number", "items"]

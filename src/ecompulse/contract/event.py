@@ -17,7 +17,7 @@ SOURCES: Final = ("web", "mobile", "synthetic", "server")
 ENVIRONMENTS: Final = ("prod", "dev", "staging")
 
 
-class Item(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+class Item(Struct, frozen=True, gc=False):
     """A line of a purchase."""
 
     product_id: Annotated[str, Meta(description="What was bought.", examples=["P-1042"])]
@@ -27,7 +27,7 @@ class Item(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     product_category: Annotated[str | None, Meta(description="Its category.", examples=["kitchen"])] = None
 
 
-class Properties(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+class Properties(Struct, frozen=True, gc=False):
     """What an event is about. Every property may be absent unless its event type requires it; other names are kept as JSON."""
 
     page_url: Annotated[str | None, Meta(description="Address of the page.", examples=["https://shop.example/p/blue-mug"])] = None
@@ -70,7 +70,7 @@ class Properties(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     name: Annotated[str | None, Meta(description="Name of a custom event.", examples=["wishlist_shared"])] = None
 
 
-class Metadata(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+class Metadata(Struct, frozen=True, gc=False):
     """How an event was sent; other names are kept as JSON."""
 
     sdk_version: Annotated[str | None, Meta(description="Version of the sender's SDK.", examples=["1.0.0"])] = None
@@ -78,7 +78,7 @@ class Metadata(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     environment: Annotated[str | None, Meta(description="prod, dev or staging.", examples=["prod"])] = None
 
 
-class Event(Struct, forbid_unknown_fields=True, gc=False):
+class Event(Struct, gc=False):
     """One thing that happened in a shop, in the canonical envelope."""
 
     event_type: Annotated[str, Meta(description="One of the contract's event types.", examples=["product_view"])]
@@ -93,6 +93,15 @@ class Event(Struct, forbid_unknown_fields=True, gc=False):
     sent_at: Annotated[str | None, Meta(description="The sender's clock when it sent: ISO 8601 with zone.")] = None
     properties: Annotated[Properties | None, Meta(description="What the event is about.")] = None
     metadata: Annotated[Metadata | None, Meta(description="How it was sent.")] = None
+
+
+class KeptEvent(Event, gc=False):
+    """An event with fields that the contract does not name: their JSON, by where they stood."""
+
+    rest_properties: str | None = None
+    rest_metadata: str | None = None
+    rest_envelope: str | None = None
+    rest_items: tuple[str | None, ...] = ()
 
 
 class EventType(Struct, frozen=True):

@@ -1,7 +1,8 @@
 """From bytes or dicts to events: readable or not, and which events have a field of the wrong type.
 
-The usual body is decoded in one call. Only where that fails is it looked at event by event: to keep what the contract does not name, and to
-say what is wrong. Values are checked later, in columns (`check`).
+The usual body is decoded in one call, which passes over names that the contract does not know. So the names in the bytes are counted: an
+event with more of them than were decoded is looked at by itself, to keep what the contract does not name, and to find a name that stands
+there twice. Where decoding fails, each event is decoded alone, to say what is wrong. Values are checked later, in columns (`check`).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
+import numpy as np
 from msgspec import Raw, Struct
 
 from ecompulse.contract.event import (
@@ -22,7 +24,9 @@ from ecompulse.contract.event import (
     PROPERTY_FIELDS,
     REST_LIMIT,
     Event,
+    KeptEvent,
 )
+from ecompulse.contract.names import TWICE, first_twice, names_at_most, names_at_most_of_each, names_in, names_of_each, twice
 
 
 class Unreadable(ValueError):
@@ -40,15 +44,6 @@ class Rejection(Struct, frozen=True):
     field: str
     reason: str
     body: bytes
-
-
-class KeptEvent(Event, forbid_unknown_fields=True, gc=False):
-    """An event with fields that the contract does not name: their JSON, by where they stood."""
-
-    rest_properties: str | None = None
-    rest_metadata: str | None = None
-    rest_envelope: str | None = None
-    rest_items: tuple[str | None, ...] = ()
 
 
 class Read(Struct):
@@ -101,21 +96,18 @@ def read_events(body: bytes) -> Read:
     try:
         if b"\\u0000" not in body:
             if start.startswith(b"["):
-                return _plain(_many.decode(body), body)
+                return _whole_body(_many.decode(body), body)
             if start.startswith(b'{"events"'):
                 wrapped = _wrapped.decode(body)
-                return _plain(_with_sent_at(wrapped.events, wrapped.sent_at), body)
+                return _whole_body(wrapped.events, body, wrapped.sent_at, outside=1 if wrapped.sent_at is None else 2)
             if start.startswith(b"{"):
-                return _plain([_one.decode(body)], body)
+                return _whole_body([_one.decode(body)], body)
     except msgspec.ValidationError:
         pass  # some event is not of the contract's types: look at each below
     except _MALFORMED as error:
         raise _unreadable(body, error) from None
     raws, sent_at = _split(body)
-    read = _each(raws, sent_at)
-    if raws == [body] and read.rejected and read.rejected[0].reason.startswith(_NOT_JSON):
-        raise Unreadable(read.rejected[0].reason.removeprefix(_NOT_JSON))
-    return read
+    return _unless_alone(_each(raws, sent_at), raws, body)
 
 
 def read_lines(body: bytes) -> Read:
@@ -132,7 +124,9 @@ def read_lines(body: bytes) -> Read:
         try:
             events = _one.decode_lines(body)
             if len(events) == len(lines):  # the decoder also takes two events on one line
-                return Read(events, range(len(lines)), [], lines.__getitem__)
+                if names_at_most(body) == sum(names_of_each(events)):
+                    return Read(events, range(len(lines)), [], lines.__getitem__)
+                return _looked_at(list(enumerate(events)), [], lines, None)
         except _MALFORMED:
             pass  # which line, and why, is found below
     read = _each(lines, None)
@@ -144,8 +138,15 @@ def read_lines(body: bytes) -> Read:
 def from_dicts(dicts: Sequence[dict[str, Any]], raws: Sequence[bytes] | None = None) -> Read:
     """Read events that a dialect has mapped to the canonical envelope; `raws` are the bytes each was sent as."""
     read = Read([], [], [], lambda index: raws[index] if raws is not None else _encode(dicts[index]))
+    positions: list[int] = []
+    read.positions = positions
     for index, event in enumerate(dicts):
-        _sort_in(read, index, event, raws[index] if raws is not None else None)
+        kept = _kept_or_rejected(index, event, raws[index] if raws is not None else None)
+        if isinstance(kept, Rejection):
+            read.rejected.append(kept)
+        else:
+            read.events.append(kept)
+            positions.append(index)
     return read
 
 
@@ -157,8 +158,23 @@ _HALF_A_PAIR: Final = re.compile(rb"(?<!\\)(?:\\\\)*(\\u[dD][89abAB]..(?!\\u[dD]
 """An escape such as \\ud800 that is half of a surrogate pair: no Unicode text, so no database keeps it."""
 
 
-def _plain(events: list[Event], body: bytes) -> Read:
-    return Read(events, range(len(events)), [], lambda index: bytes(_split(body)[0][index]))
+def _whole_body(events: list[Event], body: bytes, sent_at: str | None = None, outside: int = 0) -> Read:
+    """What a body holds whose events could be decoded; `outside` is how many names stand around them."""
+    if names_at_most(body) == sum(names_of_each(events)) + outside:
+        return Read(_with_sent_at(events, sent_at), range(len(events)), [], lambda index: _split(body)[0][index])
+    raws, _ = _split(body)
+    return _unless_alone(_looked_at(list(enumerate(events)), [], raws, sent_at), raws, body)
+
+
+def _unless_alone(read: Read, raws: list[bytes], body: bytes) -> Read:
+    """What was read, unless the body is one event that cannot be: then there is nothing to keep of the request."""
+    if raws == [body] and read.rejected:
+        (wrong,) = read.rejected
+        if wrong.reason.startswith(_NOT_JSON):
+            raise Unreadable(wrong.reason.removeprefix(_NOT_JSON))
+        if wrong.reason == TWICE:
+            raise Unreadable(f"{wrong.field} {TWICE}")
+    return read
 
 
 def _with_sent_at(events: list[Event], sent_at: str | None) -> list[Event]:
@@ -202,39 +218,97 @@ def _split(body: bytes) -> tuple[list[bytes], str | None]:
             if "events" not in fields or "event_type" in fields:
                 return [body], None
             wrapped = _wrapped_raw.decode(body)
-            return [bytes(raw) for raw in wrapped.events], wrapped.sent_at
+            raws = [bytes(raw) for raw in wrapped.events]
+            _look_around(body, raws, fields)
+            return raws, wrapped.sent_at
         _anything.decode(body)
     except _MALFORMED as error:
         raise _unreadable(body, error) from None
     raise Unreadable('byte 0: an event is a JSON object; send one, an array of them, or {"events": […]}')
 
 
+def _look_around(body: bytes, raws: list[bytes], fields: dict[str, Raw]) -> None:
+    """Refuse a body in which a name stands twice outside of its events."""
+    around = len(fields) + sum(names_in(_anything.decode(raw)) for name, raw in fields.items() if name != "events")
+    if names_at_most(body) != around + int(names_at_most_of_each(raws).sum()):
+        path = first_twice(body, but="events")
+        if path is not None:
+            raise Unreadable(f"{path} {TWICE}")
+
+
 def _each(raws: list[bytes], sent_at: str | None) -> Read:
-    read = Read([], [], [], raws.__getitem__)
-    positions: list[int] = []
-    read.positions = positions
+    """Read each event by itself."""
+    decoded: list[tuple[int, Event]] = []
+    rejected: list[Rejection] = []
     for index, raw in enumerate(raws):
         try:
             if b"\\u0000" in raw:
                 raise msgspec.ValidationError("look closer")
-            read.events.append(_one.decode(raw))
-            positions.append(index)
+            decoded.append((index, _one.decode(raw)))
         except msgspec.ValidationError as error:
-            try:
-                found = _anything.decode(raw)
-            except (msgspec.ValidationError, RecursionError) as second:  # a number out of range, or nested too deeply
-                wrong = _named(str(error))
-                hidden = wrong.reason.startswith("Object contains unknown")
-                reason = wrong.reason if not hidden else _TOO_DEEP if isinstance(second, RecursionError) else _named(str(second)).reason
-                read.rejected.append(Rejection(index, None, wrong.field, reason, raw))
-            except (msgspec.DecodeError, UnicodeDecodeError) as malformed:  # behind the wrong type it is no JSON either
-                read.rejected.append(Rejection(index, None, "", f"{_NOT_JSON}{_unreadable(raw, malformed)}", raw))
+            found = _closer(index, raw, error)
+            if isinstance(found, Rejection):
+                rejected.append(found)
             else:
-                _sort_in(read, index, found, raw, walked=not _needs_a_walk(raw))
+                decoded.append((index, found))
         except _MALFORMED as error:
-            read.rejected.append(Rejection(index, None, "", f"{_NOT_JSON}{_unreadable(raw, error)}", raw))
-    _with_sent_at(read.events, sent_at)
-    return read
+            rejected.append(Rejection(index, None, "", f"{_NOT_JSON}{_unreadable(raw, error)}", raw))
+    return _looked_at(decoded, rejected, raws, sent_at)
+
+
+def _looked_at(decoded: list[tuple[int, Event]], rejected: list[Rejection], raws: list[bytes], sent_at: str | None) -> Read:
+    """What was decoded, each event beside its index, after another look at those whose bytes hold more names than that."""
+    events, positions = [event for _, event in decoded], [index for index, _ in decoded]
+    odd = np.flatnonzero(names_at_most_of_each([raws[index] for index in positions]) != names_of_each(events))
+    gone = []
+    for place in odd.tolist():
+        if type(events[place]) is KeptEvent:
+            continue
+        found = _closer(positions[place], raws[positions[place]], None, events[place])
+        if isinstance(found, Rejection):
+            rejected.append(found)
+            gone.append(place)
+        else:
+            events[place] = found
+    for place in reversed(gone):
+        del events[place], positions[place]
+    rejected.sort(key=lambda one: one.index)
+    return Read(_with_sent_at(events, sent_at), positions, rejected, raws.__getitem__)
+
+
+def _closer(index: int, raw: bytes, wrong_type: msgspec.ValidationError | None, decoded: Event | None = None) -> Event | Rejection:
+    """Read one event name by name, after what its bytes hold was not all `decoded`, or could not be."""
+    try:
+        found = _anything.decode(raw)
+    except (msgspec.ValidationError, RecursionError) as second:  # a number out of range, or nested too deeply
+        hidden = _TOO_DEEP if isinstance(second, RecursionError) else _named(str(second)).reason
+        wrong = _named(str(wrong_type)) if wrong_type is not None else _Wrong(_undecodable(raw), hidden)
+        return Rejection(index, None, wrong.field, wrong.reason, raw)
+    except (msgspec.DecodeError, UnicodeDecodeError) as malformed:  # where nothing was decoded it is no JSON either
+        return Rejection(index, None, "", f"{_NOT_JSON}{_unreadable(raw, malformed)}", raw)
+    path = twice(raw, found)
+    if path is not None:
+        return Rejection(index, _told_id(found), path, TWICE, raw)
+    if decoded is not None and not _unnamed(found):
+        return decoded  # something was given as null, or a text holds what looks like a name
+    return _kept_or_rejected(index, found, raw, walked=not _needs_a_walk(raw))
+
+
+def _undecodable(raw: bytes) -> str:
+    """The object of an event in which something stands that cannot be decoded."""
+    for name, inner in msgspec.json.decode(raw, type=dict[str, Raw]).items():
+        try:
+            _anything.decode(inner)
+        except (msgspec.ValidationError, RecursionError):
+            return name if name in ("properties", "metadata") else ""
+    return ""
+
+
+def _unnamed(found: dict[str, Any]) -> bool:
+    """Whether an event holds a name that the contract does not know."""
+    about, how = found.get("properties") or {}, found.get("metadata") or {}
+    named = found.keys() <= _ENVELOPE and about.keys() <= _PROPERTY and how.keys() <= _METADATA
+    return not named or any(not line.keys() <= _ITEM for line in about.get("items") or ())
 
 
 def _needs_a_walk(raw: bytes) -> bool:
@@ -242,16 +316,16 @@ def _needs_a_walk(raw: bytes) -> bool:
     return b"\\u0000" in raw or raw.count(b"{") + raw.count(b"[") > NESTING_LIMIT
 
 
-def _sort_in(read: Read, index: int, found: Any, raw: bytes | None, *, walked: bool = False) -> None:
+def _kept_or_rejected(index: int, found: Any, raw: bytes | None, *, walked: bool = False) -> Event | Rejection:
     try:
-        event = _kept(found, walked)
+        return _kept(found, walked)
     except _Wrong as wrong:
-        event_id = found.get("event_id") if isinstance(found, dict) else None
-        body = raw if raw is not None else _encode(found)
-        read.rejected.append(Rejection(index, event_id if isinstance(event_id, str) else None, wrong.field, wrong.reason, body))
-    else:
-        read.events.append(event)
-        read.positions.append(index)  # type: ignore[attr-defined]  # a list wherever events are sorted in one by one
+        return Rejection(index, _told_id(found), wrong.field, wrong.reason, raw if raw is not None else _encode(found))
+
+
+def _told_id(found: Any) -> str | None:
+    event_id = found.get("event_id") if isinstance(found, dict) else None
+    return event_id if isinstance(event_id, str) else None
 
 
 class _Wrong(Exception):

@@ -9,6 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from ecompulse.collect.answer import Refused, problem
+from ecompulse.contract.names import TWICE, twice
 from ecompulse.contract.read import Read, Rejection, from_dicts
 
 Found = dict[str, Any]
@@ -39,16 +40,20 @@ def unreadable(body: bytes, wrong: Exception | str) -> Refused:
     return Refused(problem(400, f"The body ({len(body)} bytes) cannot be read: {told}."))
 
 
-def one_object(body: bytes) -> Found:
-    """The body's one JSON object.
+def one_object(body: bytes, batch: str | None = None) -> Found:
+    """The body's one JSON object; `batch` is the pattern of the path of events in it, which `mapped` looks into.
 
     Raises:
-        Refused: 400 where it is anything else.
+        Refused: 400 where it is anything else, or a name stands twice in it.
     """
     try:
-        return _objects.decode(body)
+        found = _objects.decode(body)
     except _WRONG as wrong:
         raise unreadable(body, wrong) from None
+    path = twice(body, found, batch)
+    if path is not None:
+        raise unreadable(body, f"{path} {TWICE}")
+    return found
 
 
 def objects_of(body: bytes) -> list[tuple[Any, bytes]]:
@@ -59,7 +64,7 @@ def objects_of(body: bytes) -> list[tuple[Any, bytes]]:
     """
     try:
         if body.lstrip()[:1] != b"[":
-            return [(_objects.decode(body), body)]
+            return [(one_object(body), body)]
         return [(_anything.decode(raw), bytes(raw)) for raw in _raws.decode(body)]
     except _WRONG as wrong:
         raise unreadable(body, wrong) from None
@@ -72,6 +77,9 @@ def mapped(objects: Sequence[tuple[Any, bytes]], to_event: Callable[[Found], Fou
         try:
             if not isinstance(found, dict):
                 raise Unmapped("", "an event is a JSON object")
+            path = twice(raw, found)
+            if path is not None:
+                raise Unmapped(path, TWICE)
             events.append(to_event(found))
         except Unmapped as wrong:
             rejected.append(Rejection(index, None, wrong.field, wrong.reason, raw))

@@ -45,7 +45,7 @@ def receive(request: Request, door: Door) -> Answer | Intake:
     secret = dict(parse_qsl(request.query[:QUERY_LIMIT])).get("api_secret")
     sender = door.admit(request, secret)
     body, _ = json_body(request, door.config.body_max)
-    around = one_object(body)
+    around = one_object(body, r"events\.\d+")
     try:
         raws = [bytes(raw) for raw in _raws.decode(_outer.decode(body).get("events", b"null"))]
         events = [(_anything.decode(raw), raw) for raw in raws]

@@ -55,6 +55,7 @@ def receive_batch(request: Request, door: Door) -> Answer | Intake:
         messages = [(_anything.decode(raw), bytes(raw)) for raw in _raws.decode(outer.get("batch", b"null"))]
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as wrong:
         raise unreadable(body, "`batch` must be an array of messages" if "null" in str(wrong) else wrong) from None
+    one_object(body, r"batch\.\d+")
     sender = door.admit(request, _key(around))
     read = mapped(messages, lambda message: to_event(message.get("type") or message.get("action"), message, around, sender.site))
     return door.take(request, read, sender, NAME, answer)

@@ -10,10 +10,11 @@ import msgspec
 from ecompulse.collect.answer import Answer, Request, Verdict
 from ecompulse.collect.body import json_body
 from ecompulse.collect.commit import Intake
-from ecompulse.collect.dialects.document import Found, Unmapped, mapped, unreadable
+from ecompulse.collect.dialects.document import Found, Unmapped, mapped, one_object, unreadable
 from ecompulse.collect.dialects.fields import coerced, due, event_id, renamed, settled, time
 from ecompulse.collect.door import Door
 from ecompulse.contract.event import text_limit
+from ecompulse.contract.names import TWICE, twice
 
 NAME: Final = "snowplow"
 PATH: Final = "/com.snowplowanalytics.snowplow/tp2"
@@ -54,6 +55,7 @@ def receive(request: Request, door: Door) -> Answer | Intake:
         events = [(_anything.decode(raw), raw) for raw in raws]
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as wrong:
         raise unreadable(body, wrong) from None
+    one_object(body, r"data\.\d+")
     return door.take(request, mapped(events, lambda found: to_event(found, sender.site)), sender, NAME, answer)
 
 
@@ -140,7 +142,13 @@ def _json(found: Found, plain: str, packed: str) -> Any:
     text = found.get(plain) or found.get(packed)
     if not isinstance(text, str):
         return None
+    name = plain if found.get(plain) else packed
     try:
-        return _anything.decode(text if found.get(plain) else base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        document = text.encode() if name == plain else base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        value = _anything.decode(document)
     except (ValueError, RecursionError):
-        raise Unmapped(plain if found.get(plain) else packed, "is no JSON" if found.get(plain) else "is no base64 of JSON") from None
+        raise Unmapped(name, "is no JSON" if name == plain else "is no base64 of JSON") from None
+    path = twice(document, value)
+    if path is not None:
+        raise Unmapped(name, f"{path} {TWICE}")
+    return value

@@ -11,7 +11,7 @@ import msgspec
 from ecompulse.collect.answer import Answer, Request, Verdict
 from ecompulse.collect.body import JSON_TYPES, json_body
 from ecompulse.collect.commit import Intake
-from ecompulse.collect.dialects.document import mapped, unreadable
+from ecompulse.collect.dialects.document import mapped, one_object, unreadable
 from ecompulse.collect.door import Door
 
 NAME: Final = "topics"
@@ -43,6 +43,7 @@ def receive(request: Request, door: Door) -> Answer | Intake:
         objects = [_unpacked(value) if kind == BINARY else (_anything.decode(value), value) for value in values]
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as wrong:
         raise unreadable(body, wrong) from None
+    one_object(body, r"records\.\d+\.value")
     read = mapped(objects, lambda found: found)
     return door.take(request, read, sender, NAME, partial(answer, len(objects)))
 

@@ -1,0 +1,137 @@
+"""Whether a name stands twice in one JSON object. Decoders let the last one count without a word (RFC 8259, section 4).
+
+Nobody can say which of the two was meant, so such an event is not taken. Looking at each name would cost more than reading the event;
+counting is enough: an object without a doubled name was decoded to as many fields as there are names in its bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from itertools import repeat
+from typing import Any, Final
+
+import numpy as np
+from msgspec.structs import astuple
+
+from ecompulse.contract.event import ENVELOPE_FIELDS, ITEM_FIELDS, METADATA_FIELDS, PROPERTY_FIELDS, Event
+
+Integers = np.ndarray[Any, np.dtype[np.int64]]
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
+
+TWICE: Final = "appears twice in one object: leave one of them out"
+_SMALL: Final = 8_192
+"""Bytes up to which counting in Python's bytes is quicker than in an array."""
+_STEP: Final = 1 << 18
+"""Bytes looked at in one go: small enough for the cache."""
+
+
+def names_at_most(text: bytes) -> int:
+    """How many names JSON text holds, or more, where a string holds what looks like the end of a name; never less.
+
+    Each name is followed by a colon, and before that is its quotation mark or white space.
+    """
+    if len(text) <= _SMALL:
+        # Line ends and tabulators cannot stand in strings, so most texts have none at all.
+        others = (text.count(bytes((space, 0x3A))) for space in b"\n\r\t" if space in text)
+        return text.count(b'":') + text.count(b" :") + sum(others)
+    return sum(int(np.count_nonzero(ends)) for _, ends in _ends(text))
+
+
+def names_at_most_of_each(texts: Sequence[bytes]) -> Integers:
+    """The same for each of many JSON texts."""
+    joined = b"," + b",".join(texts)
+    places = np.concatenate([np.zeros(0, np.int64), *(start + np.flatnonzero(ends) for start, ends in _ends(joined))])
+    bounds = np.cumsum([1, *(len(text) + 1 for text in texts)])
+    return np.diff(np.searchsorted(places, bounds))
+
+
+def _ends(text: bytes) -> Iterator[tuple[int, Mask]]:
+    """Of one part of the text after another its place, and which of its bytes are a colon that may end a name."""
+    whole = np.frombuffer(text, np.uint8)
+    for start in range(1, len(whole), _STEP):
+        colons = whole[start : start + _STEP] == ord(":")
+        before = whole[start - 1 : start - 1 + len(colons)]
+        yield start, colons & ((before == ord('"')) | (before <= ord(" ")))
+
+
+def names_of_each(events: Sequence[Event]) -> list[int]:
+    """From how many names each event was read, if nothing was given as null and all was of the contract."""
+    rows = [astuple(event) for event in events]
+    nothing = list(map(tuple.count, rows, repeat(None)))
+    names = []
+    for row, less in zip(rows, nothing, strict=True):
+        count = _ENVELOPE - less
+        about, how = row[_ABOUT], row[_HOW]
+        if about is not None:
+            count += _PROPERTIES - astuple(about).count(None)
+            if about.items is not None:
+                count += sum(_ITEM - astuple(line).count(None) for line in about.items)
+        if how is not None:
+            count += _METADATA - astuple(how).count(None)
+        names.append(count)
+    return names
+
+
+_ENVELOPE, _PROPERTIES, _METADATA, _ITEM = map(len, (ENVELOPE_FIELDS, PROPERTY_FIELDS, METADATA_FIELDS, ITEM_FIELDS))
+_ABOUT: Final = ENVELOPE_FIELDS.index("properties")
+_HOW: Final = ENVELOPE_FIELDS.index("metadata")
+
+
+def names_in(value: Any) -> int:
+    """How many names a decoded JSON value holds, at any depth."""
+    names, inside = 0, [value]
+    for one in inside:  # grows as it is gone through: a value may be nested more deeply than Python likes to call
+        if isinstance(one, dict):
+            names += len(one)
+            inside += [inner for inner in one.values() if isinstance(inner, dict | list)]
+        elif isinstance(one, list):
+            inside += [inner for inner in one if isinstance(inner, dict | list)]
+    return names
+
+
+def twice(text: bytes, value: Any, but: str | None = None) -> str | None:
+    """The path of a name that stands twice in one object of the JSON text that was decoded to `value`; None where there is none.
+
+    `but` is a pattern (a regular expression) of paths that are not looked into.
+    """
+    return None if names_at_most(text) == names_in(value) else first_twice(text, but)
+
+
+def first_twice(text: bytes, but: str | None = None) -> str | None:
+    """The same by looking at every name."""
+    doubled: list[_Doubled] = []
+
+    def of_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            found = _Doubled(found)
+            seen: set[str] = set()
+            found.name = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]  # None: go on
+            doubled.append(found)
+        return found
+
+    try:
+        value = json.loads(text, object_pairs_hook=of_pairs, parse_int=str, parse_float=str)
+    except (ValueError, RecursionError):
+        return None  # what is no JSON, or is nested too deeply, is told by those who decode it
+    return _path(value, but) if doubled else None
+
+
+class _Doubled(dict[str, Any]):
+    """An object with a name that stood in it twice."""
+
+    name: str
+
+
+def _path(value: Any, but: str | None) -> str | None:
+    """Where the first doubled name is. One inside a value that another of the same name replaced is gone, but then that name is doubled."""
+    inside = [("", value)]
+    for path, one in inside:
+        if isinstance(one, _Doubled):
+            return path + one.name
+        pairs = one.items() if isinstance(one, dict) else enumerate(one)
+        inner = [(f"{path}{key}", value) for key, value in pairs if isinstance(value, dict | list)]
+        inside += [(f"{at}.", value) for at, value in inner if but is None or not re.fullmatch(but, at)]
+    return None
