@@ -1,6 +1,8 @@
 """`make bench`: measures, and says how it compares.
 
-ONLY=single measures one subject; SECONDS=2 is a short run; PEERS=1 asks QuestDB, too.
+ONLY=single measures one subject; SECONDS=2 is a short run; PEERS=1 asks QuestDB and Spark, too. What takes long is only done when it is
+asked for: SIZE=10 or 100 million events for `questions`, SIZES=1,10,100 for ONLY=growth, AFTER=50 million ids for `duplicates`,
+MINUTES=60 and RATE=100000 for `memory`.
 """
 
 from __future__ import annotations
@@ -25,9 +27,8 @@ def main() -> int:
     if unknown := sorted(set(only) - set(MEASURES)):
         print(f"bench: there is no measure {unknown[0]!r}; there are {', '.join(MEASURES)}", file=sys.stderr)
         return 2
-    chosen = {
-        name: measure for name, measure in MEASURES.items() if name in only or (not only and (name != "peers" or os.environ.get("PEERS")))
-    }
+    left_out = {"growth", *(() if os.environ.get("PEERS") else ("peers",))}
+    chosen = {name: measure for name, measure in MEASURES.items() if name in only or (not only and name not in left_out)}
     failed = False
     with tempfile.TemporaryDirectory(prefix="ecompulse-bench-", ignore_cleanup_errors=True) as name:
         folder = Path(name)

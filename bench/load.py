@@ -12,10 +12,12 @@ import socket
 import sys
 import time
 from collections import deque
+from typing import Literal
 
 import msgspec
 import numpy as np
 
+from bench.lines import LINE_MARK, line_batches
 from bench.requests import Renewed, batches, shop_events
 
 DRAIN_SECONDS = 5.0
@@ -33,6 +35,8 @@ class Load(msgspec.Struct, frozen=True):
     seed: int = 1
     templates: int = 64
     """Different bodies that are sent in turn."""
+    form: Literal["json", "line"] = "json"
+    """JSON to a collector, or the same events in the line protocol of InfluxDB and QuestDB."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -67,7 +71,11 @@ def run(load: Load) -> Outcome:
     """Send a load and wait for its answers."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, load.connections + 200)), hard))
-    source = Renewed(batches(shop_events(load.templates * load.size), load.size), seed=load.seed, version=load.version)
+    events = shop_events(load.templates * load.size)
+    if load.form == "json":
+        source = Renewed(batches(events, load.size), seed=load.seed, version=load.version)
+    else:
+        source = Renewed(line_batches(events, load.size), "/write", load.seed, load.version, LINE_MARK)
     return _Driver(load, source).run()
 
 
@@ -180,7 +188,10 @@ def _length(head: bytes) -> int:
 
 
 def _quantiles(values: np.ndarray) -> dict[str, float]:
-    return {f"p{p:g}": round(float(np.percentile(values, p)), 3) for p in (50, 90, 99, 99.9, 100)}
+    return {
+        "mean": round(float(values.mean()), 3),
+        **{f"p{p:g}": round(float(np.percentile(values, p)), 3) for p in (50, 90, 99, 99.9, 100)},
+    }
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from ecompulse.simulate.rows import Writer
 from ecompulse.simulate.service import blocks, form
 
 ID_CHARACTERS: Final = 36
+JSON_MARK: Final = b'"event_id":"'
 _HEX: Final = np.frombuffer(b"".join(b"%02x" % n for n in range(256)), np.uint8).reshape(256, 2)
 _DASHES: Final = (8, 13, 18, 23)
 _PLACES: Final = np.array([n for n in range(ID_CHARACTERS) if n not in _DASHES])
@@ -62,11 +63,11 @@ def batches(events: list[bytes], size: int) -> list[bytes]:
 class Renewed:
     """Requests in turn, each with new ids in the places of the old ones."""
 
-    def __init__(self, bodies: list[bytes], path: str = "/v1/events", seed: int = 1, version: int = 7) -> None:
+    def __init__(self, bodies: list[bytes], path: str = "/v1/events", seed: int = 1, version: int = 7, mark: bytes = JSON_MARK) -> None:
         self._random, self._version = np.random.default_rng(seed), version
         self._buffers = [bytearray(post(path, body)) for body in bodies]
         self._views = [np.frombuffer(buffer, np.uint8) for buffer in self._buffers]
-        self._places = [_id_places(bytes(buffer)) for buffer in self._buffers]
+        self._places = [_id_places(bytes(buffer), mark) for buffer in self._buffers]
         self.events = len(self._places[0])
         """Events of a request."""
         self._turn = itertools.cycle(range(len(bodies)))
@@ -89,9 +90,9 @@ class Renewed:
         self._used = 0
 
 
-def _id_places(request: bytes) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Where the characters of each event id stand: one row an id."""
-    mark, found, at = b'"event_id":"', [], 0
+def _id_places(request: bytes, mark: bytes = JSON_MARK) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Where the characters of each event id, which follows `mark`, stand: one row an id."""
+    found, at = [], 0
     while (at := request.find(mark, at)) >= 0:
         at += len(mark)
         found.append(at)

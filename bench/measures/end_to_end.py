@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any, Final
 
 from bench.figures import Figure, Limit
 from bench.load import Load, Outcome
@@ -12,37 +13,44 @@ from bench.run_of import Setting, generate
 from bench.system import System, Trouble, cpu_seconds, running, wait_for
 
 BATCH = 100
+COLLECTORS: Final = (1, 2, 4)
 CONNECTIONS = 64
 CATCH_UP_SECONDS = 60.0
 
 
 def end_to_end(setting: Setting) -> list[Figure]:
-    """Batches of 100 with one collector and with two; the clock stops when the last event can be queried."""
+    """Batches of 100 with one collector, two and four; the clock stops when the last event can be queried."""
     limit = Limit("decoding and checking the same bytes on one core", checked_per_second(batches(shop_events(64 * BATCH), BATCH), 1.0))
-    return [_with(setting, collectors, limit) for collectors in (1, 2)]
+    return [_with(setting, collectors, limit) for collectors in COLLECTORS]
 
 
 def _with(setting: Setting, collectors: int, limit: Limit) -> Figure:
     with running(setting.folder / f"collectors-{collectors}", collectors=collectors) as system:
-        generate(Load([system.collect], CONNECTIONS, min(1.0, setting.seconds), BATCH, seed=99))
-        drained(system)
-        before, rows_before = used(system), stored(system)
-        began = time.perf_counter()
-        sent = generate(Load([system.collect], CONNECTIONS, setting.seconds, BATCH, seed=collectors))
-        started = time.perf_counter() - sent.seconds
-        behind = sent.events - (stored(system) - rows_before)
-        drained(system)
-        seconds = time.perf_counter() - started
-        spent = {role: now - before.get(role, 0.0) for role, now in used(system).items()}
-        cores = {role: round(seconds_used / (time.perf_counter() - began), 2) for role, seconds_used in spent.items()}
-        rows = stored(system) - rows_before
-    must_all_be_there(sent, rows)
+        per_second, detail = through(system, setting.seconds, collectors)
     doors = "1 collector" if collectors == 1 else f"{collectors} collectors"
     title = f"HTTP to a row that can be queried, batches of {BATCH}, {doors}, load on the same cores"
+    return Figure(f"end-to-end-{collectors}", title, per_second, "events/s", limit, detail)
+
+
+def through(system: System, seconds: float, seed: int = 1) -> tuple[float, dict[str, Any]]:
+    """Events a second from HTTP to a row that can be queried, after a short load that warms up, and what there is to say about it."""
+    generate(Load([system.collect], CONNECTIONS, min(1.0, seconds), BATCH, seed=seed + 98))
+    drained(system)
+    before, rows_before = used(system), stored(system)
+    began = time.perf_counter()
+    sent = generate(Load([system.collect], CONNECTIONS, seconds, BATCH, seed=seed))
+    started = time.perf_counter() - sent.seconds
+    behind = sent.events - (stored(system) - rows_before)
+    drained(system)
+    taken = time.perf_counter() - started
+    spent = {role: now - before.get(role, 0.0) for role, now in used(system).items()}
+    cores = {role: round(seconds_used / (time.perf_counter() - began), 2) for role, seconds_used in spent.items()}
+    rows = stored(system) - rows_before
+    must_all_be_there(sent, rows)
     detail = {
         "acknowledged_per_second": round(sent.events / sent.seconds),
         "behind_when_the_load_ended": behind,
-        "seconds": round(seconds, 2),
+        "seconds": round(taken, 2),
         "events": rows,
         "cores": cores,
         "cpu_us_an_event": {
@@ -52,7 +60,7 @@ def _with(setting: Setting, collectors: int, limit: Limit) -> Figure:
         "generator_cores": round(sent.cpu_seconds / sent.seconds, 2),
         "latency_ms": sent.latency_ms,
     }
-    return Figure(f"end-to-end-{collectors}", title, rows / seconds, "events/s", limit, detail)
+    return rows / taken, detail
 
 
 def stored(system: System) -> int:

@@ -41,7 +41,7 @@ def acknowledged(setting: Setting) -> list[Figure]:
                 "generator_late_ms": sent.late_ms,
                 "percentiles": sent.histogram,
             }
-            for quantile in ("p50", "p99"):
+            for quantile in ("mean", "p50", "p99"):
                 title = f"Single event to acknowledgement, {users:,} connections, half of capacity, {quantile}"
                 figures.append(
                     Figure(
@@ -49,7 +49,7 @@ def acknowledged(setting: Setting) -> list[Figure]:
                         title,
                         sent.latency_ms[quantile],
                         "ms",
-                        Limit("one fsync of 64 kB, alone", sync[quantile]),
+                        Limit("one fsync of 64 kB, alone", sync["p50" if quantile == "mean" else quantile]),
                         detail,
                     )
                 )
@@ -58,13 +58,22 @@ def acknowledged(setting: Setting) -> list[Figure]:
 
 def fresh(setting: Setting) -> list[Figure]:
     """From an event's acknowledgement to the first query that finds it, beside a stream at half of capacity."""
-    with running(setting.folder / "fresh") as system, ThreadPoolExecutor() as threads:
-        full = generate(Load([system.collect], CONNECTIONS, setting.seconds, BATCH, seed=3))
+    with running(setting.folder / "fresh") as system:
+        found, polls, detail = freshness(system, setting.seconds)
+    title = "Acknowledgement to the end of the first query that finds the event, half of capacity"
+    limits = {name: Limit("such a query alone, under the same load", value) for name, value in polls.items()}
+    return [Figure(f"fresh-{name}", f"{title}, {name}", value, "ms", limits[name], detail) for name, value in found.items()]
+
+
+def freshness(system: System, seconds: float) -> tuple[dict[str, float], dict[str, float], dict[str, Any]]:
+    """p50 and p99 in milliseconds of being found and of one query, at half of what the system takes, and what there is to say about it."""
+    with ThreadPoolExecutor() as threads:
+        full = generate(Load([system.collect], CONNECTIONS, seconds, BATCH, seed=3))
         capacity = full.requests / full.seconds
         while system.ledger()["in_flight"]:
             time.sleep(0.05)
-        seconds = max(5.0, 2 * setting.seconds)
-        sending = threads.submit(generate, Load([system.collect], CONNECTIONS, seconds, BATCH, rate=capacity / 2, seed=4))
+        length = max(5.0, 2 * seconds)
+        sending = threads.submit(generate, Load([system.collect], CONNECTIONS, length, BATCH, rate=capacity / 2, seed=4))
         until = time.perf_counter() + 1.0
         while not ask(system.serve, "GET", "/api/ledger")["in_flight"] and time.perf_counter() < until:
             time.sleep(0.01)
@@ -72,18 +81,18 @@ def fresh(setting: Setting) -> list[Figure]:
         sent = sending.result()
     if sent.failed:
         raise Trouble(f"{sent.failed} requests failed at half of capacity")
+    quantiles = {
+        name: {f"p{p}": round(float(np.percentile(values, p)), 2) for p in (50, 99)} for name, values in (("seen", seen), ("polls", polls))
+    }
     detail = {
         "capacity_per_second": round(capacity * BATCH),
         "rate_per_second": round(sent.events / sent.seconds),
         "probes": len(seen),
-        "poll_ms": {f"p{p}": round(float(np.percentile(polls, p)), 2) for p in (50, 99)},
+        "poll_ms": quantiles["polls"],
         "percentiles": [[p, round(float(np.percentile(seen, p)), 2)] for p in (50, 75, 90, 95, 99, 100)],
         "latency_ms": sent.latency_ms,
     }
-    title = "Acknowledgement to the end of the first query that finds the event, half of capacity"
-    found = {p: round(float(np.percentile(seen, p)), 2) for p in (50, 99)}
-    limits = {p: Limit("such a query alone, under the same load", round(float(np.percentile(polls, p)), 2)) for p in found}
-    return [Figure(f"fresh-p{p}", f"{title}, p{p}", found[p], "ms", limits[p], detail) for p in found]
+    return quantiles["seen"], quantiles["polls"], detail
 
 
 def _probe(system: System, over: Any) -> tuple[list[float], list[float]]:

@@ -1,118 +1,112 @@
-"""A peer fed the same rows: QuestDB, by its line protocol over HTTP, with its own deduplication, and a commit that is synced like ours."""
+"""Peers fed the same events in the same run: QuestDB over its line protocol, its commits synced and not, and Spark from files to Parquet.
+
+QuestDB gets the same events from the same generator over as many connections, with its own deduplication, into 16 columns. Spark reads
+files of them (no HTTP, nothing to acknowledge) in a stream that leaves out repeated ids and writes Parquet. Both do less than ecompulse
+does with an event, which is said beside the figures.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import http.client
 import os
 import shutil
 import subprocess
+import sys
 import time
 import urllib.parse
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-import numpy as np
 
+from bench import stock
 from bench.figures import Figure, Limit
+from bench.lines import TABLE
 from bench.load import Load
-from bench.measures.end_to_end import drained, stored
-from bench.requests import shop_events, uuid_texts
-from bench.run_of import Setting, generate
+from bench.measures.end_to_end import drained, must_all_be_there, stored
+from bench.requests import Renewed, shop_events
+from bench.run_of import ROOT, Setting, generate
 from bench.system import Trouble, ask, free_port, running, wait_for
 
 ARTIFACT: Final = "org.questdb:questdb:9.2.2"
-JAR: Final = Path(os.environ.get("ECOMPULSE_BENCH_QUESTDB", Path.home() / ".cache" / "ecompulse-bench" / "questdb-9.2.2.jar"))
+JAR: Final = Path(os.environ.get("ECOMPULSE_BENCH_QUESTDB", stock.CACHE / "questdb-9.2.2.jar"))
+SPARK: Final = Path(os.environ.get("ECOMPULSE_BENCH_SPARK", stock.CACHE / "spark-4.0.0" / "bin" / "python"))
+"""A Python that has pyspark 4.0.0."""
 START_SECONDS: Final = 40.0
 BATCH: Final = 100
-CONNECTIONS: Final = 16
-SYMBOLS: Final = ("event_type", "source", "platform")
-TEXTS: Final = (
-    "user_id",
-    "anonymous_id",
-    "session_id",
-    "page_url",
-    "page_title",
-    "referrer",
-    "user_agent",
-    "product_id",
-    "product_name",
-    "query",
-)
-TABLE: Final = (
-    "create table events (event_type symbol, source symbol, platform symbol, event_id uuid, "
-    + ", ".join(f"{name} varchar" for name in TEXTS)
-    + ", price double, total double, ts timestamp) timestamp(ts) partition by day wal dedup upsert keys(ts, event_id)"
-)
+CONNECTIONS: Final = 64
+SPARK_EVENTS_A_SECOND: Final = 50_000
+SPARK_SECONDS_MAX: Final = 240
 
 
 def peers(setting: Setting) -> list[Figure]:
-    """Rows a second that QuestDB takes until they can be queried, synced and not, beside ours in the same run."""
+    """Ours, then each peer; the figure is ours, and its limit the peer's."""
     with running(setting.folder / "ours", collectors=2) as system:
-        began = time.perf_counter()
-        sent = generate(Load([system.collect], 64, setting.seconds, BATCH))
+        generate(Load([system.collect], CONNECTIONS, min(1.0, setting.seconds), BATCH, seed=99))
         drained(system)
-        ours = stored(system) / (time.perf_counter() - began)
-    figures = []
-    for mode, title in (
-        ("sync", "QuestDB 9.2.2, each commit synced, to rows that can be queried"),
-        ("nosync", "QuestDB 9.2.2 without sync"),
-    ):
-        with _questdb(setting.folder / mode, mode) as port:
-            ask_sql(port, TABLE)
-            count, seconds = _fed(port, setting.seconds)
-        limit = Limit("ecompulse with two collectors, acknowledged after fsync, in the same run", ours)
-        figures.append(
-            Figure(f"questdb-{mode}", title, count / seconds, "events/s", limit, {"events": count, "ours_acknowledged": sent.events})
-        )
-    return figures
+        before, began = stored(system), time.perf_counter()
+        sent = generate(Load([system.collect], CONNECTIONS, setting.seconds, BATCH))
+        started = time.perf_counter() - sent.seconds
+        drained(system)
+        ours = sent.events / (time.perf_counter() - started)
+        must_all_be_there(sent, stored(system) - before)
+    detail = {"ours_seconds": round(time.perf_counter() - began, 1), "ours_latency_ms": sent.latency_ms}
+    figures = [_beside_questdb(setting, ours, mode, words, detail) for mode, words in (("nosync", "without fsync"), ("sync", "with fsync"))]
+    return [*figures, _beside_spark(setting, ours)]
 
 
-def _fed(port: int, seconds: float) -> tuple[int, float]:
-    """Rows sent over some connections until the time is up, and how long it took until all could be queried."""
-    lines = [_line(msgspec.json.decode(event)) for event in shop_events(64 * BATCH)]
-    bodies = [lines[start : start + BATCH] for start in range(0, len(lines), BATCH)]
-    began = time.perf_counter()
-
-    def send(number: int) -> int:
-        random, sent = np.random.default_rng(number), 0
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-        while time.perf_counter() - began < seconds:
-            ids = uuid_texts(random, BATCH, 7, time.time_ns() // 1_000_000)
-            now = time.time_ns() // 1_000
-            body = b"".join(
-                before + ids[at].tobytes() + after + b" %d\n" % (now + at)
-                for at, (before, after) in enumerate(bodies[sent // BATCH % len(bodies)])
-            )
-            connection.request("POST", "/write?precision=u", body)
-            answer = connection.getresponse()
-            answer.read()
-            if answer.status != 204:
-                raise Trouble(f"QuestDB answered {answer.status}")
-            sent += BATCH
-        connection.close()
-        return sent
-
-    with ThreadPoolExecutor(CONNECTIONS) as threads:
-        count = sum(threads.map(send, range(CONNECTIONS)))
-    wait_for(lambda: ask_sql(port, "select count() from events")["dataset"][0][0] >= count, 60, "every row of QuestDB being there", 0.02)
-    return count, time.perf_counter() - began
+def _beside_questdb(setting: Setting, ours: float, mode: str, words: str, detail: dict[str, Any]) -> Figure:
+    with _questdb(setting.folder / mode, mode) as port:
+        ask_sql(port, TABLE)
+        sent = generate(Load([port], CONNECTIONS, setting.seconds, BATCH, form="line"))
+        started = time.perf_counter() - sent.seconds
+        if sent.failed:
+            raise Trouble(f"QuestDB did not take {sent.failed} requests")
+        wait_for(lambda: _rows(port) >= sent.events, 60, f"every row of QuestDB being there ({_rows(port):,} of {sent.events:,})", 0.01)
+        peer = sent.events / (time.perf_counter() - started)
+    title = f"HTTP to a row that can be queried, acknowledged after fsync, beside QuestDB {words}"
+    more = {
+        "questdb_events": sent.events,
+        "questdb_latency_ms": sent.latency_ms,
+        "generator_cores": round(sent.cpu_seconds / sent.seconds, 2),
+    }
+    limit = Limit(f"QuestDB 9.2.2 {words} in the same run, same events, load and connections, 16 columns", peer)
+    return Figure(f"beside-questdb-{mode}", title, ours, "events/s", limit, {**detail, **more})
 
 
-def _line(event: dict[str, Any]) -> tuple[bytes, bytes]:
-    """An event in line protocol, before and after its id."""
-    values = {**event.get("properties", {}), **event.get("metadata", {}), **{k: v for k, v in event.items() if isinstance(v, str)}}
-    tags = "".join(f",{name}={_escaped(values[name])}" for name in SYMBOLS if values.get(name))
-    texts = "".join(f',{name}="{str(values[name]).replace(chr(34), chr(92) + chr(34))}"' for name in TEXTS if values.get(name))
-    numbers = "".join(f",{name}={float(values[name])}" for name in ("price", "total") if values.get(name) is not None)
-    return f'events{tags} event_id="'.encode(), f'"{texts}{numbers}'.encode()
+def _beside_spark(setting: Setting, ours: float) -> Figure:
+    folder, count = setting.folder / "spark", int(SPARK_EVENTS_A_SECOND * setting.seconds)
+    _files(folder / "warm", 20_000, 1)
+    _files(folder / "events", count, 2)
+    if not SPARK.exists():
+        _fetch_spark()
+    command = [str(SPARK), str(ROOT / "bench" / "spark_job.py"), str(folder)]
+    done = subprocess.run(
+        command, capture_output=True, check=False, timeout=SPARK_SECONDS_MAX, env={**os.environ, "PYSPARK_PYTHON": str(SPARK)}
+    )
+    if done.returncode:
+        raise Trouble(f"Spark failed: {done.stderr.decode(errors='replace')[-1500:]}")
+    told = msgspec.json.decode(done.stdout.splitlines()[-1])
+    if told["rows"] != count - count // 100:
+        raise Trouble(f"Spark wrote {told['rows']:,} rows of {count:,} events, a hundredth of them sent twice")
+    limit = Limit("Spark 4.0.0, local[2], warm: files to Parquet, repeated ids left out, nothing else", count / told["seconds"])
+    title = "HTTP to a row that can be queried, acknowledged after fsync, beside Spark"
+    return Figure("beside-spark", title, ours, "events/s", limit, {"spark_events": count, **told})
 
 
-def _escaped(text: str) -> str:
-    return text.replace(" ", "\\ ").replace(",", "\\,").replace("=", "\\=")
+def _files(folder: Path, count: int, seed: int) -> None:
+    """Events as files of 20,000 lines, a hundredth of them sent twice."""
+    folder.mkdir(parents=True)
+    source = Renewed(shop_events(4_000), seed=seed)
+    lines = [bytes(next(source)).partition(b"\r\n\r\n")[2] for _ in range(count - count // 100)]
+    lines += lines[: count // 100]
+    for at in range(0, count, 20_000):
+        (folder / f"{at:09}.json").write_bytes(b"\n".join(lines[at : at + 20_000]) + b"\n")
+
+
+def _rows(port: int) -> int:
+    return int(ask_sql(port, "select count() from events")["dataset"][0][0])
 
 
 def ask_sql(port: int, sql: str) -> Any:
@@ -154,3 +148,12 @@ def _fetch() -> None:
     JAR.parent.mkdir(parents=True, exist_ok=True)
     command = ["mvn", "-q", "dependency:copy", f"-Dartifact={ARTIFACT}", f"-DoutputDirectory={JAR.parent}"]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def _fetch_spark() -> None:
+    """Make an environment with pyspark, 480 MB, from wherever pip is told to look."""
+    if shutil.which("java") is None:
+        raise Trouble("Spark needs Java 17; on Debian and Ubuntu: apt-get install openjdk-17-jre-headless")
+    home = SPARK.parent.parent
+    subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
+    subprocess.run([str(SPARK), "-m", "pip", "install", "--quiet", "pyspark==4.0.0"], check=True)

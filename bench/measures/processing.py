@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from pathlib import Path
@@ -13,6 +14,7 @@ import pyarrow as pa
 
 from bench.figures import Figure, Limit
 from bench.run_of import Setting
+from bench.system import Trouble, rss_mib
 from ecompulse.contract.columns import LOGGED
 from ecompulse.contract.ddl import duckdb_events
 from ecompulse.guard.privacy import scrub
@@ -31,6 +33,8 @@ EVENTS_A_SECOND: Final = 60_000
 """Events prepared for each second that a measurement may take."""
 ENTRY: Final = 4_096
 ROW_GROUP: Final = 122_880
+AFTER_MILLIONS: Final = float(os.environ.get("AFTER", "2"))
+"""Ids that a store knows before `duplicates` is measured again, in millions; AFTER=50 takes 2.4 GB of disk."""
 
 
 def processing(setting: Setting) -> list[Figure]:
@@ -42,7 +46,7 @@ def processing(setting: Setting) -> list[Figure]:
     for turn in range(2):
         folder = setting.folder / f"store-{turn}"
         added: list[pa.RecordBatch] = []
-        per_second, used, _ = _processed(setting.folder / "log", folder, added)
+        per_second, used, _ = processed(setting.folder / "log", folder, added)
         ours.append(per_second)
         cpu.append(used)
         plain.append(_inserted(pa.Table.from_batches(added, ROWS), setting.folder / f"plain-{turn}.duckdb"))
@@ -60,31 +64,71 @@ def processing(setting: Setting) -> list[Figure]:
 
 
 def duplicates(setting: Setting) -> list[Figure]:
-    """The same with 0, 10 and 50 % of events sent twice, and ids of version 7 and 4; the limit is version 7 without duplicates."""
+    """The same with 0, 10 and 50 % of events sent twice, and ids of version 7 and 4, into a store without ids and one with many."""
     count = int(EVENTS_A_SECOND * setting.seconds / 2)
     events, figures, base = _events(count), [], 0.0
     _warm_up(setting.folder)
     for version in (7, 4):
+        known = _known_ids(setting.folder / f"known-{version}.run", version)
         for percent in (0, 10, 50):
-            log = setting.folder / f"log-{version}-{percent}"
+            log, kind = setting.folder / f"log-{version}-{percent}", f"v{version}-{percent}"
             batch = _repeated(_with_ids(events, version), percent)
             _append(log, batch)
-            per_second, cpu, rows = _processed(log, setting.folder / f"store-{version}-{percent}")
-            if rows != count - int(count * percent / 100):
-                raise AssertionError(f"{rows} rows of {count} events with {percent} % duplicates")
+            per_second, cpu, rows = processed(log, setting.folder / f"store-{kind}")
+            late, late_cpu, late_rows = _after(known, log, setting.folder / f"after-{kind}")
+            if (rows, late_rows) != (count - int(count * percent / 100),) * 2:
+                raise Trouble(f"{rows} and {late_rows} rows of {count} events with {percent} % duplicates")
             shutil.rmtree(log)
             base = base or per_second
             limit = None if (version, percent) == (7, 0) else Limit("UUIDv7 without duplicates", base)
             title = f"Processing alone: {percent} % duplicates, UUIDv{version}"
             detail = {"events": len(batch), "rows": rows, "cpu_us_an_event": round(cpu, 2)}
-            figures.append(Figure(f"duplicates-v{version}-{percent}", title, per_second, "events/s", limit, detail))
+            figures.append(Figure(f"duplicates-{kind}", title, per_second, "events/s", limit, detail))
+            told = {**detail, "cpu_us_an_event": round(late_cpu, 2), "rss_mib": round(rss_mib(os.getpid()))}
+            limit = Limit("the same into an empty store", per_second)
+            title += f", after {AFTER_MILLIONS:g} million ids"
+            figures.append(Figure(f"duplicates-after-{kind}", title, late, "events/s", limit, told))
     return figures
+
+
+def _after(known: Path, log: Path, folder: Path) -> tuple[float, float, int]:
+    """The same into a store that knows many ids already."""
+    (folder / "ids").mkdir(parents=True)
+    os.link(known, folder / "ids" / known.name)
+    found = processed(log, folder, before=known.name)
+    shutil.rmtree(folder)
+    return found
+
+
+def _known_ids(path: Path, version: int) -> Path:
+    """A run of ids as so many events would have left it: of version 7 from the days before, of version 4 in no order of time."""
+    count, random = int(AFTER_MILLIONS * 1_000_000), np.random.default_rng(8)
+    columns = np.memmap(path, np.uint64, "w+", shape=(3, count))
+    for start in range(0, count, 1_000_000):  # in order already: each million from a range of its own
+        end = min(count, start + 1_000_000)
+        part = np.sort(random.integers(start * 2**63 // count, end * 2**63 // count, end - start, np.uint64) * np.uint64(2))
+        if version == 7:
+            now = time.time_ns() // 1_000_000 - 10 * 86_400_000
+            times = np.uint64(now) + np.arange(start, end, dtype=np.uint64) // np.uint64(200)
+            part = times << np.uint64(16) | part >> np.uint64(52) | np.uint64(0x7000)
+            part.sort()
+        else:
+            part = part & ~np.uint64(0xF000) | np.uint64(0x4000)
+        columns[0, start:end] = part
+        columns[1:, start:end] = random.integers(0, 2**63, (2, end - start), np.uint64)
+    columns.flush()
+    return path
+
+
+def logged(folder: Path, count: int) -> None:
+    """Append so many events to the log in `folder`, wherever it ends."""
+    _append(folder, _with_ids(_events(count), 7))
 
 
 def _warm_up(folder: Path) -> None:
     """What is loaded once in a process (regular expressions, plans) must not count for whoever comes first."""
     _append(folder / "warm-log", _events(20_000))
-    _processed(folder / "warm-log", folder / "warm-store")
+    processed(folder / "warm-log", folder / "warm-store")
 
 
 def _events(count: int) -> pa.RecordBatch:
@@ -137,12 +181,13 @@ class _Watched(DuckDBStore):
         super().add(addition)
 
 
-def _processed(log: Path, folder: Path, added: list[pa.RecordBatch] | None = None) -> tuple[float, float, int]:
-    """Events a second and CPU microseconds an event from the log into a new store, all written; and the rows that it has."""
+def processed(log: Path, folder: Path, added: list[pa.RecordBatch] | None = None, before: str | None = None) -> tuple[float, float, int]:
+    """Events a second and CPU microseconds an event from the log into a store, new or not, all written; and the rows that it has."""
     steps: Any = Steps(default_steps())
     store = _Watched(folder)
     store.added = added
-    engine = Engine(SqliteReader(log, "bench"), store, Ids(folder / "ids"), steps, Context())
+    names = store.id_runs() if before is None else [before]
+    engine = Engine(SqliteReader(log, "bench"), store, Ids(folder / "ids", names), steps, Context())
     taken, cpu, began = 0, time.process_time(), time.perf_counter()
     while got := engine.round():
         engine.flush_when_due()

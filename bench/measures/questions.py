@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from bench import stock
-from bench.figures import Figure, Limit
+from bench.figures import Figure
 from bench.run_of import Setting
 from bench.system import System, Trouble, free_port
 
@@ -72,7 +72,8 @@ def bounds(system: System) -> tuple[float, float]:
 
 def _asked(setting: Setting, system: System, question: str, name: str, when: dict[str, str]) -> Figure:
     path = f"/api/analytics/{question}?{urllib.parse.urlencode(when)}"
-    taken, began = [], time.perf_counter()
+    taken: list[float] = []
+    began = time.perf_counter()
     while len(taken) < ASKED_MIN or (time.perf_counter() - began < setting.seconds / 4 and len(taken) < ASKED_MAX):
         taken.append(answered_ms(system.serve, path))
     return _figure(f"question-{question}-{name}", f"`{question}` over {_words(name)}", taken)
@@ -81,7 +82,8 @@ def _asked(setting: Setting, system: System, question: str, name: str, when: dic
 def _round(setting: Setting, system: System, name: str, when: dict[str, str]) -> Figure:
     """All panels of the overview at once, until the last has its answer."""
     paths = [f"/api/analytics/{question}?{urllib.parse.urlencode(when)}" for question in PAGE]
-    taken, began = [], time.perf_counter()
+    taken: list[float] = []
+    began = time.perf_counter()
     with ThreadPoolExecutor(len(paths)) as threads:
         while len(taken) < ASKED_MIN or (time.perf_counter() - began < setting.seconds / 2 and len(taken) < ASKED_MAX):
             asked = time.perf_counter()
