@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import http.client
 import json
@@ -274,6 +275,23 @@ def test_a_sender_without_anything_left_is_told_before_its_body_is_read(running)
     with one.connect() as sock:
         sock.sendall(request(b"[" + b",".join([EVENT] * 100) + b"]") + request(b"this is no JSON"))
         assert [status for status, _ in answers(sock, 2)] == [202, 429]
+
+
+def test_a_closed_connection_leaves_nothing_to_collect(running):
+    one = running()
+    gc.disable()
+    try:
+        with one.connect() as sock:
+            sock.sendall(request())
+            assert answers(sock, 1)[0][0] == 202
+            assert _connections() == 1
+        eventually(lambda: _connections() == 0)
+    finally:
+        gc.enable()
+
+
+def _connections() -> int:
+    return sum(isinstance(one, connection.Connection) for one in gc.get_objects())
 
 
 def test_another_origin_may_read_the_answer(running):

@@ -148,10 +148,15 @@ class Committer:
         self._queue.put(self._prepared(group))
 
     def _run(self) -> None:
-        while (appends := self._queue.get()) is not None:
-            for one in appends:
-                self._append(one)
+        while self._write(self._queue.get()):  # a name here would keep the last group, and its connections, until the next one
+            pass
+
+    def _write(self, appends: list[_Append] | None) -> bool:
+        for one in appends or ():
+            self._append(one)
+        if appends is not None:
             self._loop.call_soon_threadsafe(self._finish, appends)
+        return appends is not None
 
     def _finish(self, appends: list[_Append]) -> None:
         tickets = [ticket for one in appends for ticket in one.group.tickets]

@@ -133,6 +133,7 @@ class Connection(asyncio.Protocol):
         """The connection is gone. What it brought is kept all the same."""
         self._forget_body()
         self._state = _CLOSED
+        del self._parser  # it holds us as we hold it: a closed connection should not have to wait for the garbage collector
         self._server.left(self)
 
     def pause_writing(self) -> None:

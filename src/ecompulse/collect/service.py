@@ -28,6 +28,9 @@ from ecompulse.observe.logs import logger
 
 SWITCH_SECONDS: Final = 0.0005
 """How long one thread keeps the interpreter while another waits: the usual 5 ms would delay the commit thread after each fsync."""
+GC_ALLOCATIONS: Final = 50_000
+"""New objects until the garbage collector looks at them: more than a group makes, which are gone when it is answered. The usual 700
+had each group walked several times, for a twentieth of all processor time; cycles are rare here, and a connection breaks its own."""
 DRAIN_SECONDS: Final = 2.0
 """For answers that are due at the end; `run` waits three seconds before it kills."""
 THREAD_DIED: Final = 70  # EX_SOFTWARE of sysexits.h
@@ -110,6 +113,7 @@ class Collector:
         self.committer.start(asyncio.get_running_loop())
         gc.collect()
         gc.freeze()  # what is here at the start stays: no collection needs to look at it again
+        gc.set_threshold(GC_ALLOCATIONS, *gc.get_threshold()[1:])
         return port
 
     async def stop(self) -> None:
