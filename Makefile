@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3.14; do \
 	$$python -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { command -v $$python; break; }; done)
 
-.PHONY: help run test lint bench docs requirements clean
+.PHONY: help run test soak lint bench docs requirements clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1|/' | column -t -s '|'
@@ -20,6 +20,10 @@ run: $(VENV)/installed ## Run everything with a synthetic shop: http://127.0.0.1
 test: $(VENV)/installed-test ## Run all tests; as root on Debian, what they need is installed first
 	@scripts/test-requirements
 	@$(BIN)/python -m pytest -q
+
+soak: $(VENV)/installed-test ## Kill it 1,000 times under load (KILLS=100, or MINUTES=60; SEED=7 repeats a run), for some hours
+	@scripts/test-requirements
+	@$(BIN)/python -m tests.crash.soak
 
 lint: $(VENV)/installed-test ## Check style, types, and which room imports which
 	@$(BIN)/ruff check --quiet .

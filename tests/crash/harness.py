@@ -1,142 +1,198 @@
-"""A shopkeeper who writes down every event that was acknowledged, and asks afterwards for each of them, by name."""
+"""Kills at a named point, and the question afterwards: is each acknowledged event there once?"""
 
 from __future__ import annotations
 
-import contextlib
-import http.client
-import json
 import os
-import random
 import shutil
+import signal
 import subprocess
 import threading
 import time
-import uuid
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pytest
-from tests.conftest import RunningSystem, wait_until
+from tests.conftest import RunningSystem, call, wait_until
+from tests.crash.account import Account, load, progress
 
-BATCH = 20
-SENDERS = 2
+__all__ = ["Account", "Point", "differences", "each_is_there_once", "kill", "kill_at", "load", "pass_points", "progress", "served_again"]
 
-
-@dataclass
-class Account:
-    """What the clients were told: ids that were acknowledged, and ids of requests without an answer."""
-
-    acknowledged: set[str] = field(default_factory=set)
-    unanswered: set[str] = field(default_factory=set)
-    lock: threading.Lock = field(default_factory=threading.Lock)
+RESTARTS = 3
+"""Deaths of one role after which the supervisor waits longer and longer; then everything is killed and started, which begins anew."""
 
 
-def event(chance: random.Random) -> dict[str, object]:
-    return {
-        "event_id": str(uuid.UUID(int=chance.getrandbits(128))),
-        "event_type": "product_view",
-        "user_id": f"u-{chance.randrange(50)}",
-        "properties": {"product_id": f"P-{chance.randrange(20)}", "price": 1.5, "currency": "EUR"},
-    }
+@dataclass(frozen=True)
+class Point:
+    """A place in the way of an event: the role, the system calls that stand there (of files of the data folder), and which of them."""
+
+    name: str
+    role: str
+    calls: str
+    when: int
+    path: str | Sequence[str] = ()
+    starting: bool = False
+    """Whether the point is passed by a role that starts: it is killed first, and met again as it comes up."""
+
+    @property
+    def paths(self) -> Sequence[str]:
+        """The files, of which any will do; none are all."""
+        return (self.path,) if isinstance(self.path, str) else self.path
 
 
-def _send(system: RunningSystem, account: Account, ended: threading.Event, seed: int) -> None:
-    """Send batches until told to end; one without an answer is sent again as it is, as a client must."""
-    chance = random.Random(seed)
-    while not ended.is_set():
-        events = [event(chance) for _ in range(BATCH)]
-        ids = {str(one["event_id"]) for one in events}
-        body = json.dumps(events)
-        while not ended.is_set():
-            connection = http.client.HTTPConnection("127.0.0.1", system.collect_port, timeout=10)
-            try:
-                connection.request("POST", "/v1/events", body, {"content-type": "application/json"})
-                answer = connection.getresponse()
-                answer.read()
-                if answer.status == 202:
-                    with account.lock:
-                        account.acknowledged |= ids
-                        account.unanswered -= ids
-                    break
-            except (OSError, http.client.HTTPException):
-                with account.lock:
-                    account.unanswered |= ids
-                ended.wait(0.02)
-            finally:
-                connection.close()
+@dataclass(frozen=True)
+class Differences:
+    """What the store has other than an account says; all empty when it is right."""
+
+    acknowledged: int
+    lost: list[str]
+    doubled: list[str]
+    strangers: list[str]
+    """Rows of events that were never sent."""
+    refused: list[str]
+    """What the door said of valid events that it did not take."""
+    verify: str
+    """What `ecompulse verify` found wrong: the ledger, and every sum against the rows."""
+
+    def must_be_none(self) -> None:
+        """Raises AssertionError, which says what is wrong."""
+        assert not self.lost, f"{len(self.lost)} of {self.acknowledged} acknowledged events are lost, such as {self.lost[:3]}"
+        assert not self.doubled, f"{len(self.doubled)} events are there twice, such as {self.doubled[:3]}"
+        assert not self.strangers, f"{len(self.strangers)} rows were never sent, such as {self.strangers[:3]}"
+        assert not self.refused, f"{len(self.refused)} times a valid event was refused, such as: {self.refused[0]}"
+        assert not self.verify, self.verify
 
 
-@contextlib.contextmanager
-def load(system: RunningSystem, seed: int) -> Iterator[Account]:
-    """Clients that send as fast as they are answered, while the block runs."""
-    account, ended = Account(), threading.Event()
-    threads = [threading.Thread(target=_send, args=(system, account, ended, seed * 100 + n), daemon=True) for n in range(SENDERS)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield account
-    finally:
-        ended.set()
-        for thread in threads:
-            thread.join()
+def in_flight(system: RunningSystem) -> int:
+    """Events received that no store has yet."""
+    answer = call("GET", f"{system.api}/api/ledger")
+    assert answer.status == 200, answer
+    return int(answer.json()["in_flight"])
 
 
-def progress(account: Account, events: int = 200, seconds: float = 30.0) -> None:
-    """Wait until so many more events were acknowledged: the system is alive."""
-    goal = len(account.acknowledged) + events
-    wait_until(lambda: len(account.acknowledged) >= goal, seconds, f"{events} more acknowledged events")
+def differences(system: RunningSystem, account: Account) -> Differences:
+    """Ask for every event of an account by its name, when all that came is processed."""
+    wait_until(system.ready, 30, "ready")
+    wait_until(lambda: in_flight(system) == 0, 90, "nothing in flight")
+    found: dict[str, int] = {}
+    after, before = account.bounds
+    comparison = ">="
+    while True:
+        page = f"from events where event_id {comparison} '{after}'::uuid and event_id < '{before}'::uuid"
+        rows = system.sql(f"select event_id::varchar, count(*) {page} group by event_id order by event_id limit 50000")
+        if not rows:
+            break
+        found.update((str(name), int(count)) for name, count in rows)
+        after, comparison = str(rows[-1][0]), ">"
+    seen = system.command("verify", seconds=300)
+    return Differences(
+        acknowledged=len(account.acknowledged),
+        lost=sorted(account.acknowledged - found.keys()),
+        doubled=[name for name, count in found.items() if count > 1],
+        strangers=sorted(found.keys() - account.acknowledged - account.unanswered),
+        refused=account.refused,
+        verify="" if seen.returncode == 0 else seen.stdout + seen.stderr,
+    )
 
 
 def each_is_there_once(system: RunningSystem, account: Account) -> None:
     """Every acknowledged event is one row; nothing is there that was never sent; the ledger closes and every sum agrees."""
-    wait_until(system.ready, 30, "ready")
-    wait_until(lambda: system.sql("select 1") == [[1]], 30, "an answer")
-
-    def quiet() -> bool:
-        from tests.conftest import call
-
-        return bool(call("GET", f"{system.api}/api/ledger").json()["in_flight"] == 0)
-
-    wait_until(quiet, 60, "nothing in flight")
-    found: dict[str, int] = {}
-    after = "00000000-0000-0000-0000-000000000000"
-    while True:
-        page = f"from events where event_id > '{after}'::uuid group by event_id order by event_id limit 10000"
-        rows = system.sql(f"select event_id::varchar, count(*) {page}")
-        if not rows:
-            break
-        found.update((str(name), int(count)) for name, count in rows)
-        after = str(rows[-1][0])
-    lost = account.acknowledged - found.keys()
-    doubled = [name for name, count in found.items() if count > 1]
-    assert not lost, f"{len(lost)} of {len(account.acknowledged)} acknowledged events are lost, such as {sorted(lost)[:3]}"
-    assert not doubled, f"{len(doubled)} events are there twice, such as {doubled[:3]}"
-    strangers = found.keys() - account.acknowledged - account.unanswered
-    assert not strangers, f"{len(strangers)} rows were never sent, such as {sorted(strangers)[:3]}"
-    seen = system.command("verify")
-    assert seen.returncode == 0, seen.stdout + seen.stderr
+    differences(system, account).must_be_none()
 
 
-def kill_at(system: RunningSystem, role: str, calls: str, *, when: int, path: str = "", seconds: float = 20.0) -> bool:
-    """Kill a role as it enters the `when`-th of some system calls, before the kernel does anything of it; false when it never came."""
+def kill(system: RunningSystem, role: str) -> None:
+    """kill -9 of one role; of the supervisor (`run`) all processes die with it, and it is started again."""
+    if role == "run":
+        system.kill()
+        system.start()
+    else:
+        pid = system.role(role)
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not _alive(pid), 5, f"the death of {role}")
+
+
+def served_again(system: RunningSystem, role: str, since: float, seconds: float = 30.0) -> float:
+    """Wait until what a role serves is served again; returns the seconds since then (monotonic)."""
+    if role == "collect":
+        wait_until(lambda: _answers(f"{system.door}/readyz"), seconds, "the door being ready again")
+    else:
+        wait_until(lambda: _answers(f"{system.api}/readyz"), seconds, "the API being ready again")
+        wait_until(lambda: system.sql("select 1") == [[1]], seconds, "an answer")
+    return time.monotonic() - since
+
+
+def _answers(url: str) -> bool:
+    try:
+        return call("GET", url, timeout=2.0).status == 200
+    except OSError:
+        return False
+
+
+def kill_at(
+    system: RunningSystem,
+    role: str,
+    calls: str,
+    *,
+    when: int,
+    path: str | Sequence[str] = (),
+    seconds: float = 20.0,
+    starting: bool = False,
+) -> bool:
+    """Kill a role as it enters the `when`-th of some system calls, before the kernel does anything of it; false when it never came.
+
+    With `starting`, the role is killed at once, and the calls are counted in the process that takes its place.
+    """
+    if starting:
+        before = system.role(role)
+        os.kill(before, signal.SIGKILL)
+        pid = wait_until(lambda: next((p for p, name in system.roles().items() if name == role and p != before), 0), what=f"a new {role}")
+    else:
+        wait_until(system.ready, 30, "ready")  # a role that is only starting passes none of its points
+        pid = system.role(role)
+    return kill_process_at(
+        pid, calls, when=when, paths=[system.data / one for one in ((path,) if isinstance(path, str) else path)], seconds=seconds
+    )
+
+
+def kill_process_at(pid: int, calls: str, *, when: int, paths: Sequence[os.PathLike[str]] = (), seconds: float = 20.0) -> bool:
+    """Kill a process as it enters the `when`-th of some system calls of these files (of any, without); false when it never came."""
     strace = shutil.which("strace")
     if strace is None:
         pytest.fail("these tests need strace: apt-get install strace")
-    wait_until(system.ready, 30, "ready")  # a role that is only starting passes none of its points
-    pid = system.role(role)
     tracer = subprocess.Popen(
         [strace, "-f", "-qq", "-e", f"trace={calls}", "-e", f"inject={calls}:signal=KILL:when={when}", "-o", os.devnull, "-p", str(pid)]
-        + (["-P", str(system.data / path)] if path else []),
+        + [word for path in paths for word in ("-P", os.fspath(path))],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     give_up_at = time.monotonic() + seconds
     try:
         while time.monotonic() < give_up_at:
-            if pid not in system.roles():
+            if not _alive(pid):
                 return True
             threading.Event().wait(0.02)
         return False
     finally:
         tracer.kill()  # with a tracee that was killed at an injection, it does not end by itself
         tracer.wait(10)
+
+
+def _alive(pid: int) -> bool:
+    """Whether a process runs: one that has died may be a zombie until its parent has looked."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:  # noqa: PTH123 — read often
+            return stat.read().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def pass_points(system: RunningSystem, account: Account, points: Sequence[Point], events: int = 100) -> list[str]:
+    """Kill at each point, under load; returns the names of those that were met. Everything is killed and started after a few."""
+    met = []
+    for number, point in enumerate(points, 1):
+        progress(account, events)
+        if kill_at(system, point.role, point.calls, when=point.when, path=point.paths, starting=point.starting):
+            met.append(point.name)
+        if number % RESTARTS == 0:
+            kill(system, "run")
+    progress(account, events)
+    return met
