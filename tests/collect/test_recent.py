@@ -41,3 +41,11 @@ def test_it_forgets_rather_than_grows():
     recent.duplicates(batch(*first))
     recent.duplicates(batch(*(uuid.uuid4() for _ in range(500))))
     assert not recent.duplicates(batch(*first)).all()
+
+
+def test_parts_of_a_batch_are_known_like_the_whole():
+    recent, ids = Recent(), [uuid.uuid4() for _ in range(30)]
+    whole = batch(*ids)
+    recent.duplicates(whole)
+    assert recent.duplicates(whole.slice(7, 11)).all()
+    assert recent.duplicates(batch(*ids[20:])).all()

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecompulse.guard.privacy import mask_addresses, mask_bytes, truncated
+from ecompulse.contract.columns import LOGGED
+from ecompulse.guard.privacy import mask_addresses, mask_bytes, scrub, truncated
 
 
 @pytest.mark.parametrize(
@@ -39,6 +40,7 @@ MASKED = {
     "https://s.example/u/ann@mail.example/x": "https://s.example/u/[masked]/x",
     "https://s.example/?to=ann%40mail.example": "https://s.example/?to=[masked]",
     "https://s.example/#access_token=abc": "https://s.example/#access_token=[masked]",
+    "https://s.example/\N{KELVIN SIGN}?TO\N{KELVIN SIGN}EN=abc": "https://s.example/\N{KELVIN SIGN}?TO\N{KELVIN SIGN}EN=[masked]",
 }
 
 
@@ -52,6 +54,23 @@ def test_secrets_and_mail_addresses_are_masked(address):
 )
 def test_other_addresses_stay_as_they_are(address):
     assert mask_addresses(pa.array([address], pa.string())).to_pylist() == [address]
+
+
+@pytest.mark.parametrize("rows", [1, 3, 40, 200])
+def test_in_a_batch_each_address_is_masked_as_it_is_alone(rows):
+    asked = [*MASKED, None, "https://s.example/?page=2"] * 40
+    addresses = ["203.0.113.77", None, "2001:db8:1234:5678::1", "no address"] * 80
+    events = pa.RecordBatch.from_pylist(
+        [{"page_url": url, "referrer": None, "ip_address": ip} for url, ip in zip(asked[:rows], addresses[:rows], strict=True)],
+        schema=NULLABLE,
+    )
+    kept = scrub(events.slice(rows // 2), "truncated")
+    assert kept.column("page_url").to_pylist() == [MASKED.get(url, url) for url in asked[rows // 2 : rows]]
+    assert kept.column("ip_address").to_pylist() == [None if ip is None else truncated(ip) for ip in addresses[rows // 2 : rows]]
+    assert kept.column("referrer").null_count == len(kept)
+
+
+NULLABLE = pa.schema([field.with_nullable(True) for field in LOGGED])
 
 
 def test_a_dead_letter_reaches_the_log_without_them():

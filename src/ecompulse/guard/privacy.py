@@ -10,6 +10,8 @@ from typing import Final, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ecompulse.contract.columns import LOGGED
+
 Addresses = Literal["truncated", "full", "none"]
 
 MASK: Final = "[masked]"
@@ -23,10 +25,9 @@ SECRETS: Final = (
 _NAMES: Final = "|".join(re.escape(name) for name in sorted(SECRETS, key=len, reverse=True))
 _EMAIL: Final = r"[A-Za-z0-9._+\-]+(?:@|%40)[A-Za-z0-9\-]+(?:\.[A-Za-z0-9\-]+)+"
 _SECRET_VALUE: Final = rf"(?i)([?&;#](?:[a-z0-9]+[_\-])?(?:{_NAMES})=)[^&#;\s\"\\]*"
-_SUSPECT: Final = r"[=@]|%40"
-"""An address without any of these holds no parameter and no e-mail address."""
 ADDRESS_COLUMNS: Final = ("page_url", "referrer")
 
+_EMAIL_ANYWHERE: Final = re.compile(_EMAIL.encode())
 _SECRET_BYTES: Final = re.compile(_SECRET_VALUE.encode())
 _EMAIL_BYTES: Final = re.compile(rb"([?&;#/][^\s\"\\]*?)" + _EMAIL.encode())
 _IP_BYTES: Final = re.compile(rb'("(?:ip_address|ipAddress|ip|client_ip)"\s*:\s*")([0-9a-fA-F.:]{3,45})(")')
@@ -35,6 +36,9 @@ _IP_BYTES: Final = re.compile(rb'("(?:ip_address|ipAddress|ip|client_ip)"\s*:\s*
 @lru_cache(maxsize=16_384)  # visitors of now; some 3 MB
 def truncated(address: str) -> str | None:
     """The /24 of an IPv4 address, the /48 of an IPv6 address; None for what is no address."""
+    usual = _IPV4.fullmatch(address)
+    if usual is not None:
+        return f"{usual[1]}.0"
     try:
         parsed = ipaddress.ip_address(address.strip())
     except ValueError:
@@ -47,31 +51,54 @@ def truncated(address: str) -> str | None:
     return str(ipaddress.IPv4Address(int(parsed) >> 8 << 8))
 
 
+_PART: Final = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_IPV4: Final = re.compile(rf"({_PART}\.{_PART}\.{_PART})\.{_PART}")
+
+
 def scrub(batch: pa.RecordBatch, addresses: Addresses) -> pa.RecordBatch:
     """A batch of schema `LOGGED` without what must not be kept; the same batch where it held nothing of the kind."""
-    for name in ADDRESS_COLUMNS:
-        column = batch.column(name)
+    for place in _ADDRESSES:
+        column = batch.column(place)
         if column.null_count < len(column):
             masked = mask_addresses(column)
             if masked is not column:
-                batch = _with(batch, name, masked)
-    column = batch.column("ip_address")
+                batch = _with(batch, place, masked)
+    column = batch.column(_IP_ADDRESS)
     if addresses != "full" and column.null_count < len(column):
-        batch = _with(batch, "ip_address", pa.nulls(len(column), pa.string()) if addresses == "none" else truncated_column(column))
+        batch = _with(batch, _IP_ADDRESS, pa.nulls(len(column), pa.string()) if addresses == "none" else truncated_column(column))
     return batch
+
+
+_ADDRESSES: Final = tuple(LOGGED.get_field_index(name) for name in ADDRESS_COLUMNS)
+_IP_ADDRESS: Final = LOGGED.get_field_index("ip_address")
+_FEW: Final = 32
+"""Up to so many addresses, going through them costs less than finding the distinct ones."""
 
 
 def mask_addresses(column: pa.Array) -> pa.Array:
     """A text column of web addresses with secrets and e-mail addresses masked; the same array where there are none."""
-    suspect = pc.match_substring_regex(column, _SUSPECT)
-    if not suspect.true_count:
+    together = _joined(column)
+    # Beyond ASCII, letters of other scripts may be taken for upper case: there Arrow decides alone.
+    secrets = b"=" in together and (not together.isascii() or _SECRET_BYTES.search(together) is not None)
+    emails = (b"@" in together or b"%40" in together) and _EMAIL_ANYWHERE.search(together) is not None
+    if not secrets and not emails:  # of all addresses end to end, so not of one
         return column
     masked = pc.replace_substring_regex(column, _SECRET_VALUE, rf"\1{MASK}")
     return pc.replace_substring_regex(masked, _EMAIL, MASK)
 
 
+def _joined(column: pa.Array) -> bytes:
+    """The texts of a column end to end."""
+    _, offsets, data = column.buffers()
+    ends = memoryview(offsets).cast("i")
+    joined: bytes = data[ends[column.offset] : ends[column.offset + len(column)]].to_pybytes()
+    return joined
+
+
 def truncated_column(column: pa.Array) -> pa.Array:
     """A text column of IP addresses, truncated; null where it was no address."""
+    if len(column) <= _FEW:
+        return pa.array([None if address is None else truncated(address) for address in column.to_pylist()], pa.string())
     encoded = column.dictionary_encode()
     short = pa.array([truncated(address) for address in encoded.dictionary.to_pylist()], pa.string())
     return short.take(encoded.indices)
@@ -91,6 +118,5 @@ def _short(found: re.Match[bytes]) -> bytes:
     return found[1] + (truncated(found[2].decode("ascii")) or "").encode() + found[3]
 
 
-def _with(batch: pa.RecordBatch, name: str, column: pa.Array) -> pa.RecordBatch:
-    place = batch.schema.get_field_index(name)
-    return batch.set_column(place, batch.schema.field(place), column)
+def _with(batch: pa.RecordBatch, place: int, column: pa.Array) -> pa.RecordBatch:
+    return batch.set_column(place, LOGGED.field(place), column)
