@@ -14,7 +14,6 @@ from datetime import timedelta
 from typing import Any, Final
 
 import uvloop
-from msgspec import structs
 
 import ecompulse
 from ecompulse.analyze.parameters import Shop
@@ -37,6 +36,7 @@ from ecompulse.serve.app import create_app
 from ecompulse.serve.service import serve as serve_app
 from ecompulse.serve.state import QueryLimits, ServeState
 from ecompulse.store import StoreError
+from ecompulse.store.duckdb.carry import Span
 from ecompulse.store.duckdb.database import Options
 from ecompulse.store.duckdb.letters import Keep
 
@@ -75,8 +75,9 @@ def serve(settings: Settings) -> int:
         metrics=metrics.text,
         mark=lambda: processing.store.positions(),  # noqa: PLW0108  the store changes at a rebuild
         replay=letters.replay,
-        rebuild=lambda into: structs.asdict(processing.start_rebuild(into)),
-        rebuilding=lambda: structs.asdict(processing.rebuild) if processing.rebuild is not None else None,
+        letters_keep={"seconds": settings.dead_letters_keep_time, "bytes": settings.dead_letters_keep_bytes},
+        rebuild=lambda into, since, until: processing.start_rebuild(into, Span(since, until)).told(),
+        rebuilding=lambda: processing.rebuild.told() if processing.rebuild is not None else None,
     )
     processing.start()
     gauges = threading.Thread(target=role.gauge, name="gauges", daemon=True)

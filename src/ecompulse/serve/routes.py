@@ -314,8 +314,17 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
         answer=start_rebuild,
         tag="Operation",
         summary="Rebuild the store from the log",
-        description="With today's steps, into a new store, while everything goes on; once caught up it takes the place of the one in use.",
-        body=Body({"type": "object", "required": ["into"], "properties": {"into": {"type": "string"}}}, {"into": "2026-11"}),
+        description="With today's steps, into a new store, while everything goes on; once caught up it takes the place of the one in use. "
+        "With `from` (included) or `to` (not included), dates or times of receipt, only what was received then is made again; all else is "
+        "carried over as it is.",
+        body=Body(
+            {
+                "type": "object",
+                "required": ["into"],
+                "properties": {name: {"type": "string"} for name in ("into", "from", "to")},
+            },
+            {"into": "2026-11", "from": "2026-11-01", "to": "2026-11-15T12:00:00Z"},
+        ),
         errors=(400, 409, 501),
     ),
     Endpoint(method="GET", path="/api/rebuild", answer=answer_rebuild, tag="Operation", summary="How far the rebuild is", errors=(404,)),

@@ -88,7 +88,10 @@ class ServeState:
     """Something cheap that differs whenever the store has changed (the positions of the log will do); None: the ledger is asked."""
     replay: Replay | None = None
     """Sends dead letters through the door again; None where that cannot be done."""
-    rebuild: Callable[[str], Mapping[str, Any]] | None = None
-    """Begins to rebuild the store into one of this name and says how it stands; a `ValueError` says why that cannot be done."""
+    letters_keep: Mapping[str, float] | None = None
+    """How long dead letters are kept, and how many bytes of them: `seconds` and `bytes`."""
+    rebuild: Callable[[str, datetime | None, datetime | None], Mapping[str, Any]] | None = None
+    """Begins to rebuild the store into one of this name, what was received from one time to before another made again, and says how it
+    stands; a `ValueError` says why that cannot be done."""
     rebuilding: Callable[[], Mapping[str, Any] | None] = lambda: None
-    """How the rebuild stands that is under way, or the last one: into, taken, of, seconds, finished, failure."""
+    """How the rebuild stands that is under way, or the last one."""
