@@ -29,6 +29,8 @@ SAMPLE_SECONDS: Final = 2.0
 LOG_BYTES: Final = 2_000_000_000
 """What some minutes of the log take at most."""
 STORE_BYTES_AN_EVENT: Final = 130
+SLOPE_MINUTES_MIN: Final = 10
+"""Over less, a slope is the filling of caches."""
 
 
 def memory(setting: Setting) -> list[Figure]:
@@ -67,7 +69,7 @@ def _figures(samples: list[tuple[float, dict[str, float]]], rate: float) -> list
                           for m in sorted({int(at) for at in hours * 60})],
     }  # fmt: skip
     words = f"{MINUTES:g} min at {rate:,.0f} events/s"
-    return [
-        Figure("memory-rate", f"`run` with two collectors, most over {words} (PSS)", float(sums.max()), "MiB", None, detail),
-        Figure("memory-slope", f"Growth of the same over {words}", slope, "MiB/h", None, detail),
-    ]
+    figures = [Figure("memory-rate", f"`run` with two collectors, most over {words} (PSS)", float(sums.max()), "MiB", None, detail)]
+    if MINUTES >= SLOPE_MINUTES_MIN:
+        figures.append(Figure("memory-slope", f"Growth of the same over {words}", slope, "MiB/h", None, detail))
+    return figures
