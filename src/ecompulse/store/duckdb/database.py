@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import re
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,9 +17,12 @@ from msgspec import Struct
 
 from ecompulse.store import Addition, QueryError, QueryTimeout, StoreError
 from ecompulse.store.duckdb.letters import Keep, Kept, LetterRetention
+from ecompulse.store.duckdb.picture import NAMES, Part, Picture, sums
 from ecompulse.store.duckdb.refused import without_refused
-from ecompulse.store.duckdb.relations import IDENTITIES, MIGRATIONS, READINGS, SUMS
-from ecompulse.store.duckdb.tail import Tail, ledger_table, letters_table, replayed_table
+from ecompulse.store.duckdb.relations import IDENTITIES, MIGRATIONS, SUMS
+from ecompulse.store.duckdb.snapshot import DuckDBSnapshot
+from ecompulse.store.duckdb.tail import ROWS, Tail, ledger_table, letters_table, replayed_table
+from ecompulse.store.duckdb.views import create as create_views
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +34,6 @@ CLOSING_SECONDS: Final = 1.0
 """How long interrupted questions may take to end; a database that is closed under one ends the process."""
 _REFUSALS: Final = (duckdb.DataError, duckdb.IntegrityError, duckdb.InvalidInputException)
 """What the database says to rows for what they hold, in contrast to a full disk or too little memory."""
-_PARAMETER: Final = re.compile(r"\$([a-z_][a-z0-9_]*)", re.IGNORECASE)
 
 
 class Options(Struct, frozen=True):
@@ -41,40 +42,6 @@ class Options(Struct, frozen=True):
     memory_bytes: int = 1_000_000_000
     """Memory of DuckDB for questions and flushes together; beyond it, it uses the disk."""
     threads: int = 2
-
-
-class DuckDBSnapshot:
-    """One consistent picture; see `ecompulse.store.Snapshot`. `positions` is where the log was in it."""
-
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, timeout_seconds: float, positions: Mapping[int, int]) -> None:
-        self._cursor, self._timeout_seconds, self.positions = cursor, timeout_seconds, positions
-
-    def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> pa.Table:
-        """See `ecompulse.store.Snapshot.query`. Parameters that the statement does not use are passed over."""
-        used = set(_PARAMETER.findall(sql))
-        given = {name: value for name, value in (parameters or {}).items() if name in used}
-        ended = threading.Event()
-
-        def end() -> None:
-            ended.set()
-            self._cursor.interrupt()
-
-        timer = threading.Timer(self._timeout_seconds, end)
-        timer.daemon = True
-        timer.start()
-        try:
-            relation = self._cursor.sql(sql, params=given) if given else self._cursor.sql(sql)
-            return relation.to_arrow_table()
-        except duckdb.InterruptException:
-            raise QueryTimeout(
-                f"it ran longer than {self._timeout_seconds:g} s and was ended: ask for a shorter range or fewer rows"
-            ) from None
-        except duckdb.Error as error:
-            if ended.is_set():
-                raise QueryTimeout(f"it ran longer than {self._timeout_seconds:g} s and was ended") from None
-            raise QueryError(str(error)) from None
-        finally:
-            timer.cancel()
 
 
 class DuckDBStore:
@@ -89,7 +56,6 @@ class DuckDBStore:
         options = options or Options()
         self.folder, self.path = folder, folder / "events.duckdb"
         self._lock, self._writing = threading.Lock(), threading.Lock()
-        self._tail, self._frozen = Tail(), None  # type: Tail, Tail | None
         self._as_of = time.time()
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -102,6 +68,8 @@ class DuckDBStore:
         self._letters = LetterRetention(self._connection, self._writing)
         self._durable = dict(self._connection.execute('select "partition", "offset" from positions').fetchall())
         self._positions = dict(self._durable)
+        self._tail, self._frozen = Tail(_flushes(self._connection) + 1), None  # type: Tail, Tail | None
+        self._no_sums = sums(ROWS.empty_table(), self._connection)
         self._cursors: list[duckdb.DuckDBPyConnection] = []
         self._asked: set[duckdb.DuckDBPyConnection] = set()
         self._closing = False
@@ -161,7 +129,7 @@ class DuckDBStore:
         with self._lock:
             if self._frozen is not None or self._tail.empty:
                 return False
-            self._frozen, self._tail = self._tail, Tail()
+            self._frozen, self._tail = self._tail, Tail(self._tail.number + 1)
             return True
 
     def flush(self, id_runs: Sequence[str], state: Mapping[str, bytes]) -> int:
@@ -199,10 +167,10 @@ class DuckDBStore:
             _insert(writer, frozen)
             writer.execute("delete from id_runs")
             writer.executemany("insert into id_runs values (?)", [[name] for name in id_runs]) if id_runs else None
-            for name, value in state.items():
+            for name, value in {**state, _FLUSHES: b"%d" % frozen.number}.items():
                 writer.execute("insert or replace into state values (?, ?)", [name, value])
+            writer.commit()
             with self._lock:
-                writer.commit()
                 self._frozen = None
                 self._durable.update(frozen.positions)
         finally:
@@ -274,38 +242,58 @@ class DuckDBStore:
         if not self._free.acquire(timeout=timeout_seconds):
             raise QueryTimeout(f"{CURSORS_MAX} questions are being answered already; try again")
         cursor: duckdb.DuckDBPyConnection | None = None
+        given: DuckDBSnapshot | None = None
         try:
-            with self._lock:  # the tail and the tables are taken at one moment: a flush moves rows between them under the same lock
-                if self._closing:
-                    raise QueryError("the store is closing; ask again in a moment")
-                fresh = not self._cursors
-                cursor = self._connection.cursor() if fresh else self._cursors.pop()
-                parts = [part for part in (self._frozen, self._tail) if part is not None]
-                tail = pa.concat_tables([part.table() for part in parts])
-                letters = [letter for part in parts for letter in part.dead_letters]
-                replayed = {name: at for part in parts for name, at in part.replayed.items()}
-                ledger = sum((part.ledger for part in parts[1:]), parts[0].ledger.copy())
-                for name, table in zip(_TAIL, (tail, letters_table(letters), ledger_table(ledger), replayed_table(replayed)), strict=True):
-                    cursor.register(name, table)
-                if fresh:
-                    for view in _VIEWS:
-                        cursor.execute(view)
-                cursor.begin()
-                cursor.execute('select "offset" from positions limit 1').fetchall()
-                positions = dict(self._positions)
-                self._asked.add(cursor)
-            yield DuckDBSnapshot(cursor, timeout_seconds, positions)
+            cursor, picture, positions = self._picture()
+            given = DuckDBSnapshot(cursor, picture, timeout_seconds, positions)
+            yield given
         finally:
             if cursor is not None:
-                self._give_back(cursor)
+                self._give_back(cursor, given.registered if given is not None else ())
             self._free.release()
 
-    def _give_back(self, cursor: duckdb.DuckDBPyConnection) -> None:
+    def _picture(self) -> tuple[duckdb.DuckDBPyConnection, Picture, dict[int, int]]:
+        """A connection in a transaction, and of the tails what that does not see: a flush is waited for by nobody.
+
+        A flush moves rows from a tail to the tables and counts itself in the same transaction. So the count that a transaction sees says
+        which of the tails, taken a moment before, are in its tables.
+        """
+        with self._lock:
+            if self._closing:
+                raise QueryError("the store is closing; ask again in a moment")
+            fresh = not self._cursors
+            cursor = self._connection.cursor() if fresh else self._cursors.pop()
+            self._asked.add(cursor)
+        try:
+            if fresh:
+                self._prepare(cursor)
+            while True:
+                with self._lock:
+                    parts = [Part(tail) for tail in (self._frozen, self._tail) if tail is not None]
+                    positions = dict(self._positions)
+                cursor.begin()
+                written = _flushes(cursor)
+                if written < parts[-1].number:
+                    return cursor, Picture([part for part in parts if part.number > written], self._lock, self._no_sums), positions
+                cursor.rollback()  # the newest one was set aside and written in between: its positions would be too early
+        except duckdb.Error as error:
+            self._give_back(cursor, ())
+            raise QueryError(str(error)) from None
+
+    def _prepare(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        nothing = Picture((), self._lock, self._no_sums)
+        for name in NAMES:
+            cursor.register(name, nothing.table(name, cursor))
+        create_views(cursor)
+        for name in NAMES:
+            cursor.unregister(name)
+
+    def _give_back(self, cursor: duckdb.DuckDBPyConnection, registered: Iterable[str]) -> None:
         with self._lock:
             self._asked.discard(cursor)
         try:
             cursor.rollback()
-            for name in _TAIL:
+            for name in registered:
                 cursor.unregister(name)  # it would keep the tail's memory
         except duckdb.Error as error:
             logger.debug("a connection is not used again: %s", error)
@@ -352,8 +340,8 @@ def insert_rows(writer: duckdb.DuckDBPyConnection, rows: pa.Table) -> None:
     # In one chunk, because DuckDB's threads share chunks out: each would write a part of a row group, and the checkpoint write it again.
     writer.register("flushing", rows.combine_chunks())
     writer.execute("insert into events select * from flushing")
-    for table, sums in SUMS.items():
-        writer.execute(f"insert into {table} {sums.format(rows='flushing')}")
+    for table, query in SUMS.items():
+        writer.execute(f"insert into {table} {query.format(rows='flushing')}")
     writer.execute(
         f"insert into identities select * from ({IDENTITIES.format(rows='flushing')}) n where not exists (select 1 from identities i "
         "where i.site = n.site and i.anonymous_id = n.anonymous_id and i.user_id = n.user_id and i.since <= n.since)"
@@ -372,26 +360,17 @@ def _config(folder: Path, options: Options) -> dict[str, Any]:
     }
 
 
-_TAIL: Final = ("tail", "tail_letters", "tail_ledger", "tail_replayed")
 _LOCKS: Final = ("set global TimeZone = 'UTC'", "set enable_external_access = false", "set lock_configuration = true")
 """Nothing that is asked of the store reaches files, extensions or the network, nor can it be set otherwise."""
 
 
-def _views() -> Iterator[str]:
-    durable = "events.main"
-    yield f"create or replace temp view events as select * from {durable}.events union all select * from tail"
-    for table, rows in {**SUMS, "identities": IDENTITIES}.items():
-        yield f"create or replace temp view {table} as select * from {durable}.{table} union all ({rows.format(rows='tail')})"
-    yield (
-        "create or replace temp view dead_letters as select l.* replace (coalesce(l.replayed_at, r.replayed_at) as replayed_at) "
-        f"from (select * from {durable}.dead_letters union all select * from tail_letters) l left join tail_replayed r on r.id = l.id"
-    )
-    yield f"create or replace temp view ledger as select * from {durable}.ledger union all select * from tail_ledger"
-    for view, definition in READINGS.items():
-        yield f"create or replace temp view {view} as {definition}"
+_FLUSHES: Final = "flushes"
 
 
-_VIEWS: Final = tuple(_views())
+def _flushes(connection: duckdb.DuckDBPyConnection) -> int:
+    """How many flushes a connection sees."""
+    rows = connection.execute("select value from state where name = $name", {"name": _FLUSHES}).fetchall()
+    return int(rows[0][0]) if rows else 0
 
 
 def _opening(path: Path, error: Exception) -> str:

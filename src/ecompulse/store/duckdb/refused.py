@@ -18,7 +18,7 @@ def without_refused(tail: Tail, refuses: Callable[[pa.Table], bool], why: str) -
     """The tail with each refused row as a dead letter, counted as that; `refuses` tries rows and keeps none."""
     rows = tail.table()
     refused = _refused(rows, 0, refuses)
-    kept = Tail()
+    kept = Tail(tail.number)
     kept.dead_letters, kept.ledger = list(tail.dead_letters), tail.ledger.copy()
     kept.positions, kept.replayed = tail.positions, tail.replayed
     left = set(refused)

@@ -40,10 +40,18 @@ LEDGER: Final = pa.schema(
 )
 
 
-class Tail:
-    """Additions that are not in the database yet. Each method is called under the store's lock."""
+Block = dict[str, pa.Table]
+"""The sums of some rows: relation → its rows."""
 
-    def __init__(self) -> None:
+
+class Tail:
+    """Additions that are not in the database yet. Each method is called under the store's lock.
+
+    `number` is that of the flush that will write it.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.number = number
         self.batches: list[pa.RecordBatch] = []
         self.dead_letters: list[PlacedLetter] = []
         self.ledger: Counter[LedgerKey] = Counter()
@@ -51,6 +59,15 @@ class Tail:
         self.replayed: dict[str, int] = {}
         """Dead letter → when it was replayed, in microseconds since 1970."""
         self.rows = 0
+        self.blocks: list[Block] = []
+        self.summed_rows = 0
+        """Of so many of its first rows `blocks` has the sums."""
+
+    def keep(self, block: Block, since: int, rows: int) -> None:
+        """Keep the sums of the rows from `since` to before `rows`; not those of rows whose sums another has made meanwhile."""
+        if self.summed_rows == since:
+            self.blocks.append(block)
+            self.summed_rows = rows
 
     def add(self, addition: Addition) -> None:
         """Take an addition."""

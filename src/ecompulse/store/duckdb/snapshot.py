@@ -1,0 +1,57 @@
+"""One consistent picture of the store, to be asked with SQL."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Mapping
+from typing import Final
+
+import duckdb
+import pyarrow as pa
+
+from ecompulse.store import QueryError, QueryTimeout
+from ecompulse.store.duckdb.picture import Picture
+from ecompulse.store.duckdb.views import behind
+
+_PARAMETER: Final = re.compile(r"\$([a-z_][a-z0-9_]*)", re.IGNORECASE)
+
+
+class DuckDBSnapshot:
+    """One consistent picture; see `ecompulse.store.Snapshot`. `positions` is where the log was in it."""
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, picture: Picture, timeout_seconds: float, positions: Mapping[int, int]) -> None:
+        self._cursor, self._picture, self._timeout_seconds, self.positions = cursor, picture, timeout_seconds, positions
+        self.registered: set[str] = set()
+        """What stands for the tail on the connection so far."""
+
+    def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> pa.Table:
+        """See `ecompulse.store.Snapshot.query`. Parameters that the statement does not use are passed over."""
+        used = set(_PARAMETER.findall(sql))
+        given = {name: value for name, value in (parameters or {}).items() if name in used}
+        ended = threading.Event()
+
+        def end() -> None:
+            ended.set()
+            self._cursor.interrupt()
+
+        timer = threading.Timer(self._timeout_seconds, end)
+        timer.daemon = True
+        timer.start()
+        try:
+            for name in behind(sql) - self.registered:
+                table = self._picture.table(name, self._cursor)
+                self.registered.add(name)
+                self._cursor.register(name, table)
+            relation = self._cursor.sql(sql, params=given) if given else self._cursor.sql(sql)
+            return relation.to_arrow_table()
+        except duckdb.InterruptException:
+            raise QueryTimeout(
+                f"it ran longer than {self._timeout_seconds:g} s and was ended: ask for a shorter range or fewer rows"
+            ) from None
+        except duckdb.Error as error:
+            if ended.is_set():
+                raise QueryTimeout(f"it ran longer than {self._timeout_seconds:g} s and was ended") from None
+            raise QueryError(str(error)) from None
+        finally:
+            timer.cancel()

@@ -1,0 +1,60 @@
+"""The relations that questions name: what is durable and what is in the tail, as one; and what stands behind each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Final
+
+import duckdb
+
+from ecompulse.store.duckdb.picture import NAMES, SUMMED
+from ecompulse.store.duckdb.relations import READINGS
+
+DURABLE: Final = "events.main"
+_WORD: Final = re.compile(r"\w+")
+
+
+def create(cursor: duckdb.DuckDBPyConnection) -> None:
+    """Make the views on a connection; something must be registered under each of `NAMES`."""
+    for name, definition in _definitions(cursor):
+        cursor.execute(f"create or replace temp view {name} as {definition}")
+
+
+def _definitions(cursor: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, str]]:
+    yield "events", f"select * from {DURABLE}.events union all select * from tail"
+    for table, query in SUMMED.items():
+        columns = cursor.execute(f"describe {DURABLE}.{table}").fetchall()
+        alike = ", ".join(f'"{column[0]}"::{column[1]} as "{column[0]}"' for column in columns)  # Arrow gives a UUID as text
+        yield (
+            table,
+            f"select * from {DURABLE}.{table} union all select {alike} from tail_{table} union all ({query.format(rows='tail_rest')})",
+        )
+    yield (
+        "dead_letters",
+        f"""select l.* replace (coalesce(l.replayed_at, r.replayed_at) as replayed_at)
+        from (select * from {DURABLE}.dead_letters union all select * from tail_letters) l left join tail_replayed r on r.id = l.id""",
+    )
+    yield "ledger", f"select * from {DURABLE}.ledger union all select * from tail_ledger"
+    yield from READINGS.items()
+
+
+@lru_cache(maxsize=64)
+def behind(sql: str) -> frozenset[str]:
+    """Those of `NAMES` that a statement needs: whatever it names, its text holds the name."""
+    return frozenset().union(*(_BEHIND[word] for word in set(_WORD.findall(sql.lower())) & _BEHIND.keys()))
+
+
+def _closure() -> dict[str, frozenset[str]]:
+    found = {name: frozenset((name,)) for name in NAMES}
+    found["events"] = found["tail"]
+    found.update({table: found[f"tail_{table}"] | found["tail_rest"] for table in SUMMED})
+    found["dead_letters"] = found["tail_letters"] | found["tail_replayed"]
+    found["ledger"] = found["tail_ledger"]
+    for view, definition in READINGS.items():
+        found[view] = frozenset().union(*(found[word] for word in set(_WORD.findall(definition)) & found.keys()))
+    return found
+
+
+_BEHIND: Final = _closure()
