@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from tests.analyze.stocked import DAY, Stocked, event, purchase
 
-from ecompulse.analyze.listing import events, letters, letters_by_id, reasons
+from ecompulse.analyze.listing import events, letter_groups, letters, letters_by_id
 from ecompulse.analyze.parameters import Shop
 from ecompulse.analyze.real_time import parse, real_time
 from ecompulse.analyze.recommend import recommend
@@ -131,5 +131,5 @@ def test_dead_letters_are_listed_counted_and_kept_to_the_byte(stocked: Stocked) 
     assert [item["id"] for item in letters(stocked, {"q": '"B"'}, 5)["items"]] == ["0-1"]
     assert letters(stocked, {}, 5, replayed=True)["items"] == []
     assert {row["id"]: row["body"] for row in letters_by_id(stocked, ["0-0", "0-2", "0-9"])} == {"0-0": bodies[0], "0-2": bodies[2]}
-    (group,) = reasons(stocked, None)
+    (group,) = letter_groups(stocked, None)["reasons"]
     assert (group["reason"], group["field"], group["count"]) == ("is missing", "properties.price", 3)

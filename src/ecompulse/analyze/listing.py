@@ -44,10 +44,11 @@ def letters_by_id(store: Readable, ids: Sequence[str]) -> list[dict[str, Any]]:
     return [{**row, "body": row["body_bytes"] if row["body_bytes"] is not None else row["body"].encode()} for row in rows]
 
 
-def reasons(store: Readable, site: str | None) -> list[dict[str, Any]]:
-    """How many dead letters there are, by reason and field, the most frequent first."""
-    found: list[dict[str, Any]] = plain(_ask(store, "dead-letter-reasons", {"site": site}))
-    return found
+def letter_groups(store: Readable, site: str | None) -> dict[str, list[dict[str, Any]]]:
+    """How many dead letters there are: `reasons` by reason and field, the most frequent first; `dialects`; and `let_go` by cause."""
+    statements = {"reasons": "dead-letter-reasons", "dialects": "dead-letter-dialects", "let_go": "dead-letters-let-go"}
+    with store.snapshot(SECONDS) as picture:
+        return {name: plain(picture.query(statement(file), {"site": site}).to_pylist()) for name, file in statements.items()}
 
 
 def _ask(store: Readable, name: str, values: Mapping[str, object]) -> list[dict[str, Any]]:

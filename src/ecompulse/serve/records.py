@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from ecompulse.analyze.letter_line import written
-from ecompulse.analyze.listing import EVENT_FILTERS, LETTER_FILTERS, events, letters, reasons
+from ecompulse.analyze.listing import EVENT_FILTERS, LETTER_FILTERS, events, letter_groups, letters
 from ecompulse.serve.api import Api
 from ecompulse.serve.asked import only, own_site, parameters, sited, whole
 from ecompulse.serve.formats import json_answer
@@ -49,7 +49,8 @@ async def answer_reasons(api: Api, request: Request) -> Response:
     """GET /api/dead-letters/reasons."""
     given = sited(request)
     only(given, "site")
-    return await api.questions.run(lambda: json_answer({"reasons": reasons(api.state.store, given.get("site") or None)}))
+    site = given.get("site") or None
+    return await api.questions.run(lambda: json_answer({**letter_groups(api.state.store, site), "keep": api.state.letters_keep}))
 
 
 async def download_letters(api: Api, request: Request) -> Response:

@@ -231,7 +231,22 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
         answer=answer_reasons,
         tag="Records",
         summary="Why events were not taken",
-        description="Counts by reason and field.",
+        description="Counts by reason and field, and by dialect; how many letters were let go for their age or for the size of all, "
+        "which the ledger still counts; and the limits (`keep`).",
+        example={
+            "reasons": [
+                {
+                    "reason": "is required for product_view",
+                    "field": "properties.product_id",
+                    "count": 8,
+                    "last_seen": "2026-01-31T12:00:00Z",
+                    "replayed": 1,
+                }
+            ],
+            "dialects": [{"dialect": "canonical", "count": 8}],
+            "let_go": [],
+            "keep": {"seconds": 2592000, "bytes": 1000000000},
+        },
         parameters=_filters(("site",)),
         errors=(400, 503),
     ),

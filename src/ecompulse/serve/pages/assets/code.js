@@ -1,6 +1,7 @@
 // JSON as a person reads it: indented, with keys, texts and numbers told apart.
 
 import { el } from "./element.js";
+import { indented, isJson } from "./indent.js";
 
 const TOKEN = /("(?:\\.|[^"\\])*")(\s*:)?|\b(?:true|false|null)\b|-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?/g;
 
@@ -9,14 +10,10 @@ export function code(value, label) {
   const box = el("pre", { class: "json", tabindex: "0", "aria-label": label });
   let text = value;
   if (typeof value !== "string") text = JSON.stringify(value, null, 2);
+  else if (isJson(value)) text = indented(value); // digit by digit as it came
   else {
-    try {
-      text = JSON.stringify(JSON.parse(value), null, 2);
-    } catch (error) {
-      if (!(error instanceof SyntaxError)) throw error;
-      box.textContent = value; // the original bytes of a dead letter need not be JSON
-      return box;
-    }
+    box.textContent = value; // the original bytes of a dead letter need not be JSON
+    return box;
   }
   let at = 0;
   for (const found of text.matchAll(TOKEN)) {

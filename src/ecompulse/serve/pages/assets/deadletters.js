@@ -1,60 +1,104 @@
-// Dead letters: why events were rejected, each in its original bytes, and a way to mend a field and send them again.
+// Dead letters: why events were rejected, each in its original bytes, and ways to mend them one by one or many at once and send them again.
 
 import { json } from "./api.js";
-import { code } from "./code.js";
 import { byId, el, write } from "./element.js";
-import { exactly, integer, moment } from "./format.js";
+import { bytes, exactly, integer, moment } from "./format.js";
 import { frame } from "./frame.js";
+import { showLetter } from "./letter.js";
 import { failed } from "./notice.js";
 import { rows } from "./rows.js";
 import { say } from "./speak.js";
 import { current } from "./state.js";
 
 const PAGE = 100;
-const reasonsBox = byId("reasons"), list = byId("list"), detail = byId("detail"), more = byId("more"), form = byId("mend");
+const FILTERS = ["reason", "field", "dialect", "q"];
+const STATES = { waiting: "false", sent: "true", all: "" };
+const reasonsBox = byId("reasons"), list = byId("list"), detail = byId("detail"), more = byId("more"), mend = byId("mend"), filter = byId("filter");
 const picked = new Set();
-let letters = [], next = null, open = null;
+let letters = [], next = null, open = null, asking = 0;
 
-const reason = () => new URLSearchParams(location.search).get("reason") ?? "";
-const field = () => new URLSearchParams(location.search).get("field") ?? "";
+const address = () => new URLSearchParams(location.search);
+const value = (name) => address().get(name) ?? "";
+const state = () => (value("show") in STATES ? value("show") : "waiting");
+
+/** What of the letters is shown, as the API's parameters. */
+function asked(extra = {}) {
+  const query = new URLSearchParams(extra);
+  for (const name of FILTERS) if (value(name)) query.set(name, value(name));
+  if (STATES[state()]) query.set("replayed", STATES[state()]);
+  return query;
+}
+
+// ---- why, and how long they are kept
 
 async function loadReasons() {
   const answer = await json("/api/dead-letters/reasons");
-  const groups = answer.reasons;
-  write(byId("count"), integer(groups.reduce((sum, group) => sum + Number(group.count), 0)));
+  const groups = answer.reasons.map((group) => ({ ...group, waiting: Number(group.count) - Number(group.replayed) }));
+  const sum = (name) => groups.reduce((total, group) => total + Number(group[name]), 0);
+  write(byId("count"), `${integer(sum("waiting"))} waiting, ${integer(sum("replayed"))} sent again`);
   rows(reasonsBox, {
     caption: "Dead letters by reason",
     columns: [
       { name: "reason", label: "Reason", main: true, write: (group) => group.reason },
-      { name: "field", label: "Field", write: (group) => el("span", { class: "code", text: group.field ?? "–" }) },
-      { name: "count", label: "Letters", number: true, bar: true, value: (group) => Number(group.count), sortable: false, write: (group) => integer(group.count) },
+      { name: "field", label: "Field", write: fieldOf },
+      { name: "waiting", label: "Waiting", number: true, bar: true, value: (group) => group.waiting, sortable: false, write: (group) => integer(group.waiting) },
+      { name: "replayed", label: "Sent again", number: true, minor: true, write: (group) => integer(group.replayed) },
     ],
     data: groups,
     key: (group) => `${group.reason} ${group.field}`,
-    onpick: choose,
+    onpick: (group) => change(isChosen(group) ? { reason: "", field: "" } : { reason: group.reason, field: group.field ?? "" }),
     pickLabel: "show only these",
-    picked: (group) => group.reason === reason() && (group.field ?? "") === field(),
+    picked: isChosen,
     empty: "No event was rejected. Whatever arrived has been stored.",
   });
+  const dialect = filter.elements.dialect;
+  const names = new Set([...(answer.dialects ?? []).map((one) => one.dialect), ...(value("dialect") ? [value("dialect")] : [])]);
+  dialect.replaceChildren(el("option", { value: "" }, "every dialect"), ...[...names].map((name) => el("option", { value: name }, name)));
+  dialect.value = value("dialect");
+  tellKept(answer);
 }
 
-function choose(group) {
-  const same = group.reason === reason() && (group.field ?? "") === field();
-  const address = new URLSearchParams(same ? {} : { reason: group.reason, field: group.field ?? "" });
-  history.pushState(null, "", `?${address}`);
+/** A path, which may be broken after its dots. */
+const fieldOf = ({ field }) => el("span", { class: "code" }, (field || "–").split(/(?<=\.)/).flatMap((part, at) => (at ? [el("wbr"), part] : [part])));
+
+const isChosen = (group) => group.reason === value("reason") && (group.field ?? "") === value("field");
+
+function tellKept({ keep, let_go: gone = [] }) {
+  const count = gone.reduce((sum, one) => sum + Number(one.count), 0);
+  const days = keep && keep.seconds / 86_400;
+  const kept = keep ? `They are kept for ${days >= 1 ? `${integer(days)} ${days < 2 ? "day" : "days"}` : `${integer(keep.seconds / 60)} minutes`}, ${bytes(keep.bytes)} of them at most. ` : "";
+  const went = count ? `${integer(count)} older ones were let go, the last received ${moment(gone.map((one) => one.last_received_at).sort().at(-1), current().zone)}; the ledger still counts them.` : "";
+  write(byId("kept"), kept + went);
+}
+
+// ---- the list
+
+function change(values) {
+  const query = address();
+  for (const [name, text] of Object.entries(values)) text ? query.set(name, text) : query.delete(name);
+  history.pushState(null, "", `?${query}`);
   picked.clear();
+  open = null;
   refresh();
 }
 
+function showFilter() {
+  for (const name of ["q", "dialect"]) if (document.activeElement !== filter.elements[name]) filter.elements[name].value = value(name);
+  for (const button of byId("states").children) button.setAttribute("aria-pressed", String(button.value === state()));
+  byId("download").href = `/api/dead-letters/download?${asked({ edit: "true" })}`;
+}
+
 async function load({ older = false } = {}) {
-  const query = new URLSearchParams({ limit: String(PAGE) });
-  for (const [name, value] of [["reason", reason()], ["field", field()]]) if (value) query.set(name, value);
+  const mine = (asking += 1);
+  const query = asked({ limit: String(PAGE) });
   if (older && next) query.set("after", next);
   const answer = await json(`/api/dead-letters?${query}`);
+  if (mine !== asking) return; // a later question is on its way
   letters = older ? [...letters, ...answer.items] : answer.items;
   next = answer.next ?? null;
   if (open === null && letters.length) show(letters[0]);
-  else draw();
+  else if (open === null) detail.replaceChildren(el("p", { class: "notice" }, "Choose a letter to see its original bytes."));
+  draw();
 }
 
 function draw() {
@@ -62,71 +106,92 @@ function draw() {
   rows(list, {
     caption: "Dead letters, newest first",
     columns: [
-      { name: "pick", label: "Send again", write: box },
+      { name: "pick", label: "Pick", write: box },
       { name: "time", label: "Received", write: (letter) => moment(letter.received_at, current().zone) },
       { name: "reason", label: "Reason", main: true, write: (letter) => letter.reason },
-      { name: "field", label: "Field", minor: true, write: (letter) => el("span", { class: "code", text: letter.field ?? "–" }) },
+      { name: "field", label: "Field", minor: true, write: fieldOf },
       { name: "dialect", label: "Dialect", minor: true, write: (letter) => letter.dialect },
     ],
     data: letters,
     key: (letter) => letter.id,
-    onpick: show,
+    onpick: pick,
     pickLabel: "show its bytes",
     picked: (letter) => letter.id === open,
-    empty: "No dead letter here.",
+    empty: { waiting: "No letter waits here.", sent: "No letter here was sent again.", all: "No dead letter here." }[state()],
     limit: 2_000,
   });
   more.hidden = !next;
   write(byId("send"), picked.size ? `Send ${integer(picked.size)} again` : "Send again");
   byId("send").disabled = !picked.size;
+  byId("all").disabled = !letters.some((letter) => !letter.replayed_at);
 }
 
 function box(letter) {
+  if (letter.replayed_at) return el("span", { class: "faint", title: `Sent again on ${exactly(letter.replayed_at, current().zone)}` }, "sent");
   const input = el("input", { type: "checkbox", "aria-label": `Send the letter of ${exactly(letter.received_at, current().zone)} again` });
-  input.checked = picked.has(String(letter.id));
+  input.checked = picked.has(letter.id);
   input.addEventListener("change", () => {
-    input.checked ? picked.add(String(letter.id)) : picked.delete(String(letter.id));
+    input.checked ? picked.add(letter.id) : picked.delete(letter.id);
     draw();
   });
   return input;
 }
 
+// ---- one letter
+
 function show(letter) {
   open = letter.id;
-  const body = typeof letter.body === "string" ? letter.body : JSON.stringify(letter.body);
-  detail.replaceChildren(
-    el("header", {}, el("h2", { text: letter.reason }), el("p", { class: "faint" }, letter.field ? el("span", { class: "code", text: `${letter.field} · ` }) : "", `${letter.dialect}, ${exactly(letter.received_at, current().zone)}`)),
-    code(body, "The original bytes"),
-  );
-  form.elements.field.placeholder = letter.field ?? "properties.product_id";
-  draw();
+  showLetter(detail, letter, { sent: refresh, following: () => nextOf(letter) });
+  mend.elements.field.placeholder = letter.field || "properties.product_id";
 }
 
+function pick(letter) {
+  show(letter);
+  draw();
+  if (detail.getBoundingClientRect().top > innerHeight - 120) detail.scrollIntoView({ block: "start" }); // below the list on a narrow screen
+}
+
+/** Shows the letter that comes after one in the list; null when none waits. */
+function nextOf(letter) {
+  const at = letters.findIndex((one) => one.id === letter.id);
+  const found = [...letters.slice(at + 1), ...letters.slice(0, Math.max(at, 0))].find((one) => !one.replayed_at && one.id !== letter.id);
+  return found ? () => pick(found) : null;
+}
+
+// ---- many letters
+
 byId("all").addEventListener("click", () => {
-  const every = letters.every((letter) => picked.has(String(letter.id)));
-  for (const letter of letters) every ? picked.delete(String(letter.id)) : picked.add(String(letter.id));
+  const waiting = letters.filter((letter) => !letter.replayed_at);
+  const every = waiting.every((letter) => picked.has(letter.id));
+  for (const letter of waiting) every ? picked.delete(letter.id) : picked.add(letter.id);
   draw();
 });
 
-form.addEventListener("submit", async (event) => {
+mend.addEventListener("submit", async (event) => {
   event.preventDefault();
-  const { field: name, value } = form.elements;
+  const { field: name, value: to } = mend.elements;
   const body = { ids: [...picked] };
-  if (name.value.trim()) body.set = { [name.value.trim()]: parsed(value.value) };
+  if (name.value.trim()) body.set = { [name.value.trim()]: parsed(to.value) };
   const result = byId("result");
   byId("send").disabled = true;
   try {
-    const answer = await json("/api/dead-letters/replay", { method: "POST", body });
-    const again = answer.rejected?.length ?? 0, sent = answer.replayed ?? answer.accepted ?? body.ids.length - again;
-    result.replaceChildren(`${integer(sent)} sent again.${again ? ` ${integer(again)} were rejected once more: ${answer.rejected[0].field ?? ""} ${answer.rejected[0].reason ?? ""}` : ""}`);
+    tell(await json("/api/dead-letters/replay", { method: "POST", body }));
     say(result.textContent, { now: true });
     picked.clear();
+    open = null;
     await refresh();
   } catch (error) {
     result.replaceChildren(failed(error));
     draw();
   }
 });
+
+function tell({ replayed, rejected = [], already_replayed: already = [] }) {
+  const parts = [`${integer(replayed)} sent again.`];
+  if (already.length) parts.push(`${integer(already.length)} had been sent before.`);
+  if (rejected.length) parts.push(`${integer(rejected.length)} still not taken: ${[rejected[0].field, rejected[0].reason].filter(Boolean).join(" ")}`);
+  byId("result").replaceChildren(parts.join(" "));
+}
 
 /** What was typed: a number, true, null or a JSON value where it is one, else the text. */
 function parsed(text) {
@@ -138,16 +203,24 @@ function parsed(text) {
   }
 }
 
+// ---- together
+
 async function refresh() {
+  showFilter();
   await Promise.all([
     loadReasons().catch((error) => reasonsBox.replaceChildren(failed(error, refresh))),
     load().catch((error) => (list.classList.remove("is-loading"), list.replaceChildren(failed(error, refresh)))),
   ]);
 }
 
-let last = null;
+filter.addEventListener("submit", (event) => (event.preventDefault(), change({ q: filter.elements.q.value.trim() })));
+filter.elements.q.addEventListener("search", () => change({ q: filter.elements.q.value.trim() }));
+filter.elements.dialect.addEventListener("change", () => change({ dialect: filter.elements.dialect.value }));
+byId("states").addEventListener("click", (event) => event.target.value && change({ show: event.target.value === "waiting" ? "" : event.target.value }));
 more.addEventListener("click", () => load({ older: true }));
-addEventListener("popstate", refresh);
+addEventListener("popstate", () => ((open = null), refresh()));
+
+let last = null;
 frame({
   ledger(figures) {
     write(byId("sum"), `${integer(figures.dead_letters)} of ${integer(figures.received)} events received`);
