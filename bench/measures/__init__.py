@@ -5,7 +5,7 @@ from typing import Final
 
 from bench import rooms
 from bench.figures import Figure
-from bench.measures import door, end_to_end, footprint, generator, latency, peers, processing, questions
+from bench.measures import door, end_to_end, footprint, generator, latency, peers, processing, questions, recovery
 from bench.run_of import Setting
 
 MEASURES: Final[dict[str, Callable[[Setting], list[Figure]]]] = {
@@ -19,6 +19,7 @@ MEASURES: Final[dict[str, Callable[[Setting], list[Figure]]]] = {
     "generator": generator.generator,
     "footprint": footprint.footprint,
     "questions": questions.questions,
+    "recovery": recovery.recovery,
     "peers": peers.peers,
     "rooms": lambda _setting: rooms.rooms(),
 }
