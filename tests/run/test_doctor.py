@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import socket
 import time
 from pathlib import Path
 
 import pytest
 from tests.conftest import free_port
+from tests.log.test_repair import spoil, written
+from tests.process.test_engine import ask, drain, processing
 
 from ecompulse.run import doctor, lock, sources
+from ecompulse.run.cli import main
+from ecompulse.run.errors import Refused
 from ecompulse.run.settings import Settings
 
 
@@ -82,3 +88,38 @@ def test_a_nearly_full_disk_is_a_problem(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_folder_of_somebody_else_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor.os, "access", lambda _path, _mode: False)  # root, as whom tests may run, could write everywhere
     assert seen(doctor.examine(settings(tmp_path)), "Data folder").state == doctor.PROBLEM
+
+
+def test_a_broken_log_is_repaired_and_what_cannot_be_saved_is_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = settings(tmp_path)
+    path = written(asked.data, settled=True)
+    spoil(path, 0, 4_000)
+    spoil(path, path.stat().st_size // 2, 60_000)
+    assert "doctor --repair" in seen(doctor.examine(asked), "Log").remedy
+    with pytest.raises(SystemExit):
+        main(["doctor", "--repair", "--json", "--data", str(asked.data)])
+    told = {one["check"]: one for one in json.loads(capsys.readouterr().out)}
+    assert told["Repair"]["state"] == "warning"
+    assert "were saved" in told["Repair"]["seen"]
+    lost = re.findall(r"(\d+) to (\d+)", told["Repair"]["remedy"])
+    with processing(asked.data) as opened:
+        drain(opened)
+        reasons = "".join(reason for (reason,) in ask(opened, "select reason from dead_letters where dialect = 'log'"))
+    assert lost
+    assert all(f"offsets {first} to {last}" in reasons for first, last in lost)
+    with pytest.raises(SystemExit) as ended:
+        main(["verify", "--data", str(asked.data)])
+    assert ended.value.code == 0, capsys.readouterr().out
+    capsys.readouterr()
+    with pytest.raises(SystemExit):
+        main(["doctor", "--repair", "--json", "--data", str(asked.data)])
+    assert "nothing to do" in capsys.readouterr().out
+
+
+def test_a_log_that_is_in_use_is_not_repaired(tmp_path: Path) -> None:
+    asked = settings(tmp_path)
+    lock.make_folder(asked.data)
+    held = lock.take(asked.data, "run", "x")
+    with pytest.raises(Refused, match="in use by process"):
+        list(doctor.repaired(asked))
+    os.close(held)

@@ -77,7 +77,7 @@ COMMANDS: tuple[Command, ...] = (
         "verifying:verify",
         STORED,
         "Recompute every sum, close the ledger, compare with a truth file.",
-        ("ecompulse verify", "ecompulse verify --truth truth.json"),
+        ("ecompulse verify", "ecompulse verify --against-log", "ecompulse verify --truth truth.json"),
     ),
     Command(
         "dead-letters list",
@@ -128,7 +128,13 @@ COMMANDS: tuple[Command, ...] = (
         "Show every setting, its value and where that came from.",
         ("ecompulse settings", "ecompulse settings --json"),
     ),
-    Command("doctor", "setting_up:doctor", SETTING_UP, "Look for what is wrong with this machine and data folder.", ("ecompulse doctor",)),
+    Command(
+        "doctor",
+        "setting_up:doctor",
+        SETTING_UP,
+        "Look for what is wrong with this machine and data folder.",
+        ("ecompulse doctor", "ecompulse doctor --repair"),
+    ),
     Command(
         "keys create",
         "keys:create",

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from ecompulse.run import lock, ports, values
-from ecompulse.run.errors import Refused
+from ecompulse.run.errors import NOT_SO, Refused
 from ecompulse.run.exposure import must_have_keys_where_open
 from ecompulse.run.settings import Settings
 from ecompulse.run.values import Address
@@ -144,13 +144,15 @@ def _keys(settings: Settings) -> Iterator[Finding]:
 
 def _log(settings: Settings) -> Iterator[Finding]:
     """SQLite's own look at the newest file of each partition, and every checksum of the newest files."""
+    from ecompulse.log.sqlite.repair import wrong_with
+
     newest = [sorted(partition.glob("*.sqlite"))[-1:] for partition in sorted(settings.data.glob("log/*")) if partition.is_dir()]
     paths = [path for found in newest for path in found]
     for path in paths:
-        if (wrong := _quick_check(path)) is not None:
+        if (wrong := wrong_with(path)) is not None:
             remedy = (
-                "Stop the run, move this file and those of the same name with -wal and -shm out of the folder, and start again: new events "
-                "go behind what the store has had. What the store had not read of it is lost; then run `ecompulse verify`."
+                "Stop the run and repair it: ecompulse doctor --repair. Every entry that is whole is saved, the file is set aside, and new "
+                "events go behind it; what cannot be saved is counted as dead letters. Then run `ecompulse verify`."
             )
             yield Finding("Log", PROBLEM, f"{path} is damaged: {wrong}", remedy)
             return
@@ -178,16 +180,48 @@ def _damaged_entries(folder: Path) -> list[Finding]:
     return found
 
 
-def _quick_check(path: Path) -> str | None:
-    try:
-        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=2)
+def repaired(settings: Settings) -> Iterator[Finding]:
+    """Repair the newest file of each partition of the log where it is broken, and say what was saved.
+
+    Raises:
+        Refused: a run has the folder, or a file cannot be written.
+    """
+    from ecompulse.log import LogError
+    from ecompulse.log.sqlite import file, repair
+    from ecompulse.log.sqlite.retain import positions_of_readers
+
+    for role in ("run", "process"):
+        if (owner := lock.owner(settings.data, role)) is not None:
+            raise Refused(
+                f"{settings.data} is in use by process {owner}.", "Stop it, then repair: nothing may read or write meanwhile.", NOT_SO
+            )
+    folder, found = settings.data / "log", False
+    had = list(positions_of_readers(folder).values())
+    for partition in file.partitions(folder):
         try:
-            answer = connection.execute("pragma quick_check(1)").fetchone()[0]
-        finally:
-            connection.close()
-    except sqlite3.Error as error:
-        return str(error)
-    return None if answer == "ok" else str(answer)
+            done = repair(folder, partition)
+        except (LogError, OSError, sqlite3.Error) as error:
+            raise Refused(
+                f"{folder}/{partition} cannot be repaired: {error}.", "Stop what uses it, make room, and try again.", NOT_SO
+            ) from error
+        if done is None:
+            continue
+        found = True
+        lost = sum(last - first + 1 for first, last in done.lost)
+        taken = min((positions.get(partition, 0) for positions in had), default=0)
+        new = sum(max(0, last + 1 - max(first, taken)) for first, last in done.lost)
+        seen = f"{done.path} was broken: {done.saved:,} events in it were saved, {lost:,} were not. It was set aside as {done.aside}."
+        if not lost:
+            yield Finding("Repair", "fine", seen)
+            continue
+        where = ", ".join(f"{first} to {last}" for first, last in done.lost)
+        remedy = (
+            f"Offsets {where}: {new:,} of these events no store has had; they will be counted as dead letters. Send them again if you can. "
+            "Start the run, then run `ecompulse verify`."
+        )
+        yield Finding("Repair", "warning" if new else "fine", seen, remedy if new else "The store has had all of those that are gone.")
+    if not found:
+        yield Finding("Repair", "fine", "the newest file of each partition is sound: nothing to do")
 
 
 def _store(settings: Settings) -> Iterator[Finding]:

@@ -24,7 +24,9 @@ from ecompulse.log.received import Counts, add, count, pack
 from ecompulse.log.sqlite import file
 from ecompulse.log.sqlite.counts import before, between
 from ecompulse.log.sqlite.end import EndMark, told_end
+from ecompulse.log.sqlite.exchange import companion, exchange
 from ecompulse.log.sqlite.retain import positions_of_readers
+from ecompulse.log.sqlite.salvage import salvage
 
 FILE_BYTES: Final = 64 * 1024 * 1024
 """A file is rolled at this size: about a million events, and the most that is read again when a file is opened after a crash."""
@@ -49,7 +51,7 @@ class SqliteAppender:
             LogError: the partition has an appender already, or the folder cannot be written.
         """
         self.folder, self.bytes_max, self.file_bytes = folder, bytes_max, file_bytes
-        self.partition, self._lock = _take(folder, partition)
+        self.partition, self._lock = take(folder, partition)
         self._file: sqlite3.Connection | None = None
         self._formats: dict[bytes, int] = {}
         self._path = folder
@@ -98,6 +100,18 @@ class SqliteAppender:
             self._roll()
         return offset
 
+    def begin(self) -> None:
+        """Make the next file before there is anything to append, so that a gap before it is seen at once.
+
+        Raises:
+            LogError: it cannot be made.
+        """
+        try:
+            if self._file is None:
+                self._start()
+        except (sqlite3.Error, OSError) as error:
+            raise LogError(f"{self._path}: the file cannot be made: {error}") from error
+
     def close(self) -> None:
         """See `ecompulse.log.Appender.close`."""
         if self._file is not None:
@@ -109,24 +123,39 @@ class SqliteAppender:
     def _recover(self) -> int:
         """Where the partition ends. Files that a stopped or killed process left are made whole beside the appends."""
         first = file.firsts(self.folder, self.partition)
-        end = 0
+        end, told = 0, told_end(self.folder / str(self.partition))
         if first:
             with _Closing(file.open_existing(file.path_of(self.folder, self.partition, first[-1]))) as connection:
                 connection.executescript(file.SCHEMA)
                 end = file.end_of(connection, first[-1])
+                if told > end:
+                    end = self._rescued(first, end)  # while it is open: SQLite deletes a write-ahead log that it cannot follow to the end
             self._received = before(self.folder, self.partition, first)
             add(self._received, between(file.path_of(self.folder, self.partition, first[-1]), first[-1], end))
         left = [path for path in (file.path_of(self.folder, self.partition, offset) for offset in first) if _wal(path)]
         if left:
             threading.Thread(target=_settle, args=(left,), name="log-settle", daemon=True).start()
         had = max((positions.get(self.partition, 0) for positions in positions_of_readers(self.folder).values()), default=0)
-        told = told_end(self.folder / str(self.partition))
         if max(had, told) > end:
             logger.warning(
                 "%s/%d: the log ends at offset %d, but %d events stood behind it, of which a store has had %d: the end of a file was lost. "
                 "New events begin behind them", self.folder, self.partition, end, max(had, told) - end, max(0, had - end),
             )  # fmt: skip
         return max(end, had, told)
+
+    def _rescued(self, firsts: list[int], end: int) -> int:
+        """Save what stands behind a damaged place of the newest file's write-ahead log; returns where the file ends then."""
+        path = file.path_of(self.folder, self.partition, firsts[-1])
+        found = salvage(path, companion(path, "-wal"))
+        saved = [entry for entry in found.entries.values() if entry[0] >= end]
+        if not saved:
+            return end
+        aside = exchange(self.folder, self.partition, firsts, found)
+        logger.warning(
+            "%s is damaged behind offset %d; %d events behind that were saved, and it was set aside as %s",
+            path, end, sum(entry[1] for entry in saved), aside,
+        )  # fmt: skip
+        return max(entry[0] + entry[1] for entry in saved)
 
     def _start(self) -> sqlite3.Connection:
         path = file.path_of(self.folder, self.partition, self._end)
@@ -202,7 +231,12 @@ class SqliteAppender:
         return file.bytes_of(self.folder, self.partition)
 
 
-def _take(folder: Path, partition: int | None) -> tuple[int, IO[bytes]]:
+def take(folder: Path, partition: int | None) -> tuple[int, IO[bytes]]:
+    """The partition named, or the first that nobody appends to, and the lock that keeps others out until it is closed.
+
+    Raises:
+        LogError: there is none, or the folder cannot be written.
+    """
     for number in range(PARTITIONS_MAX) if partition is None else (partition,):
         try:
             (folder / str(number)).mkdir(parents=True, exist_ok=True)

@@ -48,6 +48,9 @@ where offset >= (select coalesce(max(offset), ?1) from entries where offset <= ?
 """
 """From the entry on that holds a position, or that stands before it, to before another position."""
 
+_MAGIC: Final = b"SQLite format 3\0"
+_WAL_MAGICS: Final = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
+
 _compressor = zstandard.ZstdCompressor(level=1)
 _letters = msgspec.msgpack.Decoder(list[DeadLetter])
 _schemas: dict[bytes, pa.Schema] = {}
@@ -93,8 +96,40 @@ def open_existing(path: Path) -> sqlite3.Connection:
 
     Raises:
         sqlite3.OperationalError: it is not there.
+        sqlite3.DatabaseError: it, or its write-ahead log, is damaged from the first byte on.
     """
+    must_be_whole(path)
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=5, check_same_thread=False)
+
+
+def must_be_whole(path: Path) -> None:
+    """Look at the first bytes of a file and its write-ahead log, before SQLite does.
+
+    SQLite takes a write-ahead log whose header is damaged for an empty one, and deletes it: with it all that is not folded in yet, which
+    a repair could save.
+
+    Raises:
+        sqlite3.DatabaseError: one of them does not begin as it must.
+    """
+    main, wal = _first_bytes(path, len(_MAGIC)), _first_bytes(path.with_name(path.name + "-wal"), len(_WAL_MAGICS[0]))
+    if wal and wal not in _WAL_MAGICS:
+        raise _damaged("its write-ahead log is damaged")
+    if main and main != _MAGIC and not wal:
+        raise _damaged("file is not a database")
+
+
+def _damaged(how: str) -> sqlite3.DatabaseError:
+    error = sqlite3.DatabaseError(how)
+    error.sqlite_errorcode = sqlite3.SQLITE_NOTADB
+    return error
+
+
+def _first_bytes(path: Path, count: int) -> bytes:
+    try:
+        with path.open("rb") as opened:
+            return opened.read(count)
+    except FileNotFoundError:
+        return b""
 
 
 def end_of(connection: sqlite3.Connection, first: int) -> int:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from cyclopts import Parameter
+
 from ecompulse.run import flags
 from ecompulse.run.errors import NOT_SO
 from ecompulse.run.flags import NONE_GIVEN, Given, Json
@@ -20,11 +24,20 @@ def settings(*, json: Json = False, settings: Given = NONE_GIVEN) -> int:
     return 0
 
 
-def doctor(*, json: Json = False, settings: Given = NONE_GIVEN) -> int:
+def doctor(
+    *,
+    repair: Annotated[
+        bool,
+        Parameter(help="Exchange a broken newest file of the log for one with what can be saved of it. Stop the run first.", negative=()),
+    ] = False,
+    json: Json = False,
+    settings: Given = NONE_GIVEN,
+) -> int:
     """Look for what is wrong with this machine and data folder, and say what to do about it."""
-    from ecompulse.run.doctor import PROBLEM, examine
+    from ecompulse.run.doctor import PROBLEM, examine, repaired
 
-    findings = examine(flags.read(settings).settings)
+    found = flags.read(settings).settings
+    findings = [*(repaired(found) if repair else ()), *examine(found)]
     if json:
         print_json([{"check": f.check, "state": f.state, "seen": f.seen, "remedy": f.remedy} for f in findings])
     else:
