@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -89,13 +91,14 @@ def test_a_second_run_on_the_folder_ends_at_once_and_names_the_first_which_goes_
 
 
 def test_it_serves_again_within_two_seconds_of_a_kill(system: RunningSystem) -> None:
-    """The promise is 2 s alone on a machine, and `bench/` measures it; on a busy one it is twice what an ordinary start takes there."""
-    began = time.monotonic()
-    kill(system, "run")  # also, the supervisor waits before it starts what died again and again
-    allowed = max(2.0, 2 * (time.monotonic() - began))
+    """The promise is 2 s alone on a machine, which `bench/` measures; a busy one is given as much more as it loads modules slowly."""
+    kill(system, "run")  # the supervisor waits before it starts what died again and again
     with load(system, seed=5) as account:
-        for role in ROLES:
+        for role, modules in (("collect", "ecompulse.collect.service"), ("process", "ecompulse.run.processing")):
             progress(account, events=1_000)
+            began = time.monotonic()
+            subprocess.run([sys.executable, "-c", f"import {modules}"], check=True, timeout=60)
+            allowed = max(2.0, 3 * (time.monotonic() - began))
             began = time.monotonic()
             kill(system, role)
             assert served_again(system, role, began) < allowed

@@ -1,0 +1,93 @@
+"""A rebuild that is killed leaves the old store or the new one in use, whole, and can be begun again."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from tests.conftest import RunningSystem, call, wait_until
+from tests.crash.harness import each_is_there_once, kill_process_at, load, progress
+
+from ecompulse.process import stores
+
+
+@dataclass(frozen=True)
+class Point:
+    """A place in a rebuild into the store `{into}`: the system calls that stand there, which of them, and of which files."""
+
+    name: str
+    calls: str
+    when: int
+    paths: Sequence[str]
+    exchanged: bool = False
+    """Whether the new store is in use by then."""
+
+
+STORE = ("stores/{into}/events.duckdb", "stores/{into}/events.duckdb.wal")
+POINTS = (
+    Point("before it is said that a store is being built", "rename", 1, ["stores/current.next.new"]),
+    Point("before the first write of the new store", "write,pwrite64", 1, STORE),
+    Point("while rows are carried over", "write,pwrite64", 12, STORE),
+    Point("before the rows are durable", "fdatasync,fsync", 2, STORE),
+    Point("before the exchange", "write", 1, ["stores/current.new"]),
+    Point("in the exchange", "rename", 1, ["stores/current.new"]),
+    Point("right after the exchange", "unlink", 1, ["stores/current.next"], exchanged=True),
+)
+
+
+def killed_at(system: RunningSystem, point: Point, body: dict[str, str]) -> bool:
+    """Begin a rebuild in a process that will be killed at a point; whether it was."""
+    wait_until(system.ready, 30, "ready")
+    pid, met = system.role("process"), threading.Event()
+    paths = [system.data / path.format(into=body["into"]) for path in point.paths]
+
+    def watch() -> None:
+        if kill_process_at(pid, point.calls, when=point.when, paths=paths, seconds=30):
+            met.set()
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    wait_until(lambda: traced(pid), 10, "a tracer")
+    with contextlib.suppress(OSError, http.client.HTTPException):  # it may die before it can answer
+        assert call("POST", f"{system.api}/api/rebuild", body).status == 200
+    watcher.join()
+    return met.is_set()
+
+
+def traced(pid: int) -> bool:
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
+    return "TracerPid:\t0" not in status
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("whole", [False, True], ids=["of a span", "of everything"])
+def test_a_rebuild_killed_at_any_point_leaves_one_store_whole(system: RunningSystem, whole: bool) -> None:
+    with load(system, seed=70 + whole) as account:
+        progress(account, events=1_500)
+        begin, met = datetime.now(UTC).isoformat(), []
+        progress(account, events=1_500)
+        names = [f"{'all' if whole else 'span'}{number}" for number in range(len(POINTS))]
+        for into, point in zip(names, POINTS, strict=True):
+            body = {"into": into, **({} if whole else {"from": begin})}
+            before = stores.current(system.data)
+            if killed_at(system, point, body):
+                met.append(point.name)
+            wait_until(system.ready, 60, "ready again")
+            assert stores.current(system.data) == (body["into"] if point.exchanged else before), point.name
+            wait_until(lambda: stores.unfinished(system.data) is None, 10, f"nothing half-built {point.name}, met {met}")
+            assert [path.stem for path in (system.data / "log" / "readers").glob("*.json")] == [stores.current(system.data)], point.name
+            if not point.exchanged:
+                assert not stores.folder_of(system.data, body["into"]).exists(), point.name
+            progress(account)
+        again = system.command("replay", "--into", names[0], *([] if whole else ["--from", begin]))
+        assert again.returncode == 0, again.stdout + again.stderr
+        progress(account)
+    each_is_there_once(system, account)
+    assert met == [point.name for point in POINTS]
+    assert stores.current(system.data) == names[0]
