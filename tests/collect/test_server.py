@@ -240,6 +240,34 @@ def test_a_refused_body_that_never_comes_is_not_waited_for(running, monkeypatch)
         assert sock.recv(100) == b"", "one request has one answer"
 
 
+def test_pixels_are_refused_like_bodies(running, monkeypatch):
+    one = running()
+    pixel = b"GET /i?e=pv&event_type=page_view&user_id=u HTTP/1.1\r\nHost: x\r\n\r\n"
+    with one.connect() as sock:
+        sock.sendall(pixel)
+        assert answers(sock, 1)[0][0] == 200
+        monkeypatch.setattr(commit, "WAITING_EVENTS_LIMIT", -1)
+        sock.sendall(pixel + b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert [status for status, _ in answers(sock, 2)] == [503, 200]
+
+
+def test_a_group_is_made_ready_while_another_is_on_its_way_to_the_disk(running):
+    one = running()
+    one.log.gate.clear()
+    with one.connect() as first, one.connect() as second:
+        first.sendall(request())
+        eventually(lambda: len(one.collector.committer._appending) == 1)
+        second.sendall(request() * commit.READY_REQUESTS)
+        eventually(lambda: len(one.collector.committer._appending) == 2)
+        first.sendall(request() * commit.READY_REQUESTS)
+        eventually(lambda: one.collector.committer.waiting_events == 1 + 2 * commit.READY_REQUESTS)
+        assert len(one.collector.committer._appending) == commit.GROUPS_LIMIT
+        one.log.gate.set()
+        assert {status for status, _ in answers(first, 1 + commit.READY_REQUESTS)} == {202}
+        assert {status for status, _ in answers(second, commit.READY_REQUESTS)} == {202}
+    assert one.log.appends == 3
+
+
 def test_nobody_is_let_in_behind_a_request_that_has_waited_too_long(running, monkeypatch):
     monkeypatch.setattr(commit, "WAITING_SECONDS_LIMIT", 0.05)
     one = running()

@@ -36,6 +36,10 @@ GROUP_EVENTS_LIMIT: Final = 2_000
 """Events from which on a group takes no further request: about 10 ms of work, for so long nothing else is read or answered."""
 GATHER_SECONDS: Final = 0.002
 """How long requests that keep coming are gathered when no append is under way: larger groups cost less a request."""
+GROUPS_LIMIT: Final = 2
+"""Groups on their way to the disk: one that is being appended, and one that is ready when that is done."""
+READY_REQUESTS: Final = 64
+"""Requests that are worth a group while another is being appended: a group costs as much as 50 requests, so a few had better wait."""
 FAILED_SECONDS: Final = 5.0
 """How long after a failed append the door calls itself not ready; then it is ready to be tried again."""
 
@@ -71,7 +75,7 @@ class Committer:
         """`deliver` is called after each group; `scrub` and `mask` take out what must not be kept."""
         self._log, self._deliver, self._scrub, self._mask = log, deliver, scrub, mask
         self._waiting: deque[Ticket] = deque()
-        self._appending: list[Ticket] = []
+        self._appending: deque[list[Ticket]] = deque()
         self._gathering, self._gathered_since = False, 0.0
         self._queue: SimpleQueue[list[_Append] | None] = SimpleQueue()
         self._recent = Recent()
@@ -88,25 +92,27 @@ class Committer:
         self._thread.start()
 
     def submit(self, ticket: Ticket) -> Answer | None:
-        """Put a request into the current group. Never blocks; returns the `refusal` where there is one."""
-        intake, now = ticket.intake, self._loop.time()
-        refusal = self.refusal(intake.held, now)
-        if refusal is None:
-            ticket.since = now
-            self.waiting_bytes += intake.held
-            self.waiting_events += intake.read.count
-            self._waiting.append(ticket)
-            if not self._appending and not self._gathering:
-                self._gathering, self._gathered_since = True, now
-                self._loop.call_soon(self._gather, len(self._waiting))
-        return refusal
+        """Put a request into the current group. Never blocks; returns a 503 where it does not fit.
 
-    def refusal(self, size: int, now: float) -> Answer | None:
+        Usually `refusal` has decided that before it was decoded; but only now is known what it became.
+        """
+        intake = ticket.intake
+        if self.waiting_bytes + intake.held > WAITING_BYTES_LIMIT or self.waiting_events > WAITING_EVENTS_LIMIT:
+            return _BUSY
+        ticket.since = self._loop.time()
+        self.waiting_bytes += intake.held
+        self.waiting_events += intake.read.count
+        self._waiting.append(ticket)
+        if not self._gathering:
+            self._gather_on()
+        return None
+
+    def refusal(self, size: int) -> Answer | None:
         """A 503 where a request of `size` bytes would wait behind too much, or for too long. Cheap: it is asked before a body is read."""
         if self.waiting_bytes + size > WAITING_BYTES_LIMIT or self.waiting_events > WAITING_EVENTS_LIMIT:
             return _BUSY
-        oldest = self._appending or self._waiting
-        return _BUSY if oldest and now - oldest[0].since > WAITING_SECONDS_LIMIT else None
+        oldest = self._appending[0] if self._appending else self._waiting
+        return _BUSY if oldest and self._loop.time() - oldest[0].since > WAITING_SECONDS_LIMIT else None
 
     @property
     def ready(self) -> bool:
@@ -128,9 +134,15 @@ class Committer:
             self._append(one)
         return self._settled(tickets, appends)
 
+    def _gather_on(self) -> None:
+        """Gather for the next group, where it may begin before the current one is on the disk."""
+        if not self._appending or (len(self._appending) < GROUPS_LIMIT and len(self._waiting) >= READY_REQUESTS):
+            self._gathering, self._gathered_since = True, self._loop.time()
+            self._loop.call_soon(self._gather, len(self._waiting))
+
     def _gather(self, seen: int) -> None:
-        """Begin a group once a turn of the loop brought no further request, or some have waited long enough."""
-        if len(self._waiting) > seen and self._loop.time() - self._gathered_since < GATHER_SECONDS:
+        """Begin a group once a turn of the loop brought no further request, or, where the disk is idle, some have waited long enough."""
+        if len(self._waiting) > seen and (self._appending or self._loop.time() - self._gathered_since < GATHER_SECONDS):
             self._loop.call_soon(self._gather, len(self._waiting))
             return
         self._gathering = False
@@ -144,7 +156,7 @@ class Committer:
             ticket = self._waiting.popleft()
             group.append(ticket)
             events += ticket.intake.read.count
-        self._appending = group
+        self._appending.append(group)
         self._queue.put(self._prepared(group))
 
     def _run(self) -> None:
@@ -164,11 +176,10 @@ class Committer:
         for ticket in tickets:
             self.waiting_bytes -= ticket.intake.held
             self.waiting_events -= ticket.intake.read.count
-        self._appending = []
+        self._appending.popleft()
         self._deliver(outcome)
         if self._waiting and not self._gathering:
-            self._gathering, self._gathered_since = True, self._loop.time()
-            self._loop.call_soon(self._gather, len(self._waiting))
+            self._gather_on()
 
     def _prepared(self, tickets: list[Ticket]) -> list[_Append]:
         try:

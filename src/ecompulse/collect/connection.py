@@ -233,7 +233,7 @@ class Connection(asyncio.Protocol):
 
     def _take(self, head: Head, body: bytes, close: bool, whole_us: int) -> None:
         """Find a request's meaning, and answer it or let it wait for its group."""
-        outcome: Answer | Intake | None = self._server.refusal(len(body)) if body else None
+        outcome: Answer | Intake | None = self._server.refusal(len(body)) if body or head.query else None
         if outcome is None:
             outcome = self._server.handle(Request(head.method, head.path, head.query, head.headers, body, self._peer, self._received_us))
         slot = Slot(self, head.path, head.headers.get(b"origin"), close, head.method == "HEAD")

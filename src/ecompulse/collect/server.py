@@ -34,6 +34,7 @@ class Server:
 
     def __init__(self, handle: Callable[[Request], Answer | Intake], committer: Committer, meter: Meter, config: Config) -> None:
         self._handle, self._committer, self._meter, self._connections_max = handle, committer, meter, config.connections_max
+        self.submit = committer.submit
         self.body_limit, self.held_limit = config.body_max, HELD_BYTES_LIMIT
         self.held_bytes = 0
         self.draining = False
@@ -85,14 +86,10 @@ class Server:
 
     def refusal(self, size: int) -> Answer | None:
         """Whether the door is too busy for a body of `size` bytes, which is then not read, or at least not decoded."""
-        refusal = self._committer.refusal(size, self._loop.time())
+        refusal = self._committer.refusal(size)
         if refusal is None and self.held_bytes + size > self.held_limit:
             refusal = CROWDED
         return refusal
-
-    def submit(self, slot: Slot) -> Answer | None:
-        """Put a request's events into the current group; an answer means that there is no room."""
-        return self._committer.submit(slot)
 
     def deliver(self, outcome: Outcome) -> None:
         """Write the answers of a finished group."""

@@ -9,13 +9,13 @@ import resource
 import signal
 import sys
 import threading
+from functools import partial
 from typing import Final
 
 import uvloop
 
 from ecompulse.collect import routes
-from ecompulse.collect.answer import Answer, Request
-from ecompulse.collect.commit import Committer, Intake, Outcome
+from ecompulse.collect.commit import Committer, Outcome
 from ecompulse.collect.config import Config
 from ecompulse.collect.door import Door
 from ecompulse.collect.metrics import Meter
@@ -99,7 +99,7 @@ class Collector:
             log, self._deliver, lambda batch: scrub(batch, config.ip_addresses), lambda body: mask_bytes(body, config.ip_addresses)
         )
         self.door = Door(config, keys, self._health, self._metrics)
-        self.server = Server(self._handle, self.committer, self.meter, config)
+        self.server = Server(partial(routes.handle, door=self.door), self.committer, self.meter, config)
 
     async def start(self) -> int:
         """Begin to serve; returns the port.
@@ -120,9 +120,6 @@ class Collector:
         """Answer what is due, close every connection, end the committer."""
         await self.server.drain(DRAIN_SECONDS)
         await self.committer.close(COMMIT_SECONDS)
-
-    def _handle(self, request: Request) -> Answer | Intake:
-        return routes.handle(request, self.door)
 
     def _deliver(self, outcome: Outcome) -> None:
         self.meter.committed(outcome)
