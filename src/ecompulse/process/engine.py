@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 from msgspec import Struct
 
-from ecompulse.contract.columns import LOGGED, STORED, DeadLetter
+from ecompulse.contract.columns import LOGGED, STORED, DeadLetter, nulls
 from ecompulse.contract.event import EVENT_TYPES
 from ecompulse.contract.write import to_events
 from ecompulse.log import DamagedEntry, Entry, LogError, Reader
@@ -171,7 +171,7 @@ class Engine:
             for index, letter in enumerate(entry.rejected)
         ]
         ledger: Counter[LedgerKey] = Counter(key_of(placed.letter, "dead_letter") for placed in letters)
-        batch, rows = placed(entries), _no_rows()
+        batch, rows = placed(entries), _NO_ROWS
         if batch is not None:
             rows, more = self._identified(batch, ledger)
             letters += more
@@ -244,7 +244,7 @@ def stepped(batch: pa.RecordBatch, steps: Steps, context: Context) -> tuple[pa.R
     except StepFailed as error:
         if len(batch) == 1:
             logger.warning("%s", error)
-            return _no_rows(), _letters(batch, str(error), "")
+            return _NO_ROWS, _letters(batch, str(error), "")
     half = len(batch) // 2
     (left, left_failed), (right, right_failed) = (stepped(part, steps, context) for part in (batch.slice(0, half), batch.slice(half)))
     both = left_failed + right_failed
@@ -268,8 +268,7 @@ def placed(entries: list[Entry]) -> pa.RecordBatch | None:
     return joined.append_column("log_partition", pa.array(partition)).append_column("log_offset", pa.array(offset, pa.int64()))
 
 
-def _no_rows() -> pa.RecordBatch:
-    return pa.RecordBatch.from_pylist([], STORED)
+_NO_ROWS: Final = pa.RecordBatch.from_pylist([], STORED)
 
 
 def stored(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -279,24 +278,33 @@ def stored(batch: pa.RecordBatch) -> pa.RecordBatch:
         "is_bot": lambda: pa.array(np.zeros(len(batch), bool)),
     }
     arrays = []
+    places = {name: place for place, name in enumerate(batch.schema.names)}
     for field in STORED:
-        if batch.schema.get_field_index(field.name) >= 0:
-            column = batch.column(field.name)
+        if field.name in places:
+            column = batch.column(places[field.name])
             arrays.append(column if column.type == field.type else column.cast(field.type))
         else:
-            arrays.append(usual[field.name]() if field.name in usual else pa.nulls(len(batch), field.type))
+            arrays.append(usual[field.name]() if field.name in usual else nulls(len(batch), field.type))
     return pa.RecordBatch.from_arrays(arrays, schema=STORED)
 
 
+COUNTED_ONE_BY_ONE: Final = 4_096
+"""Rows that cost less to count in Python (0.2 µs each) than to group in Arrow, which takes a millisecond to begin."""
 _BY: Final = ["site", "dialect", "sender_key", "event_type"]
 
 
 def count(ledger: Counter[LedgerKey], rows: pa.RecordBatch, outcome: Outcome) -> None:
     """Add rows to the ledger."""
-    if len(rows):
-        counts = pa.Table.from_batches([rows.select(_BY)]).group_by(_BY).aggregate([([], "count_all")]).to_pylist()
-        for row in counts:
-            ledger[LedgerKey(row["site"], row["dialect"], row["sender_key"] or "", row["event_type"], outcome)] += row["count_all"]
+    if not len(rows):
+        return
+    if len(rows) <= COUNTED_ONE_BY_ONE:
+        counts = Counter(zip(*(rows.column(name).to_pylist() for name in _BY), strict=True))
+    else:
+        table = pa.Table.from_batches([rows.select(_BY)]).group_by(_BY, use_threads=False).aggregate([([], "count_all")])
+        keys = zip(*(table[name].to_pylist() for name in _BY), strict=True)
+        counts = Counter(dict(zip(keys, table["count_all"].to_pylist(), strict=True)))
+    for (site, dialect, key, kind), number in counts.items():
+        ledger[LedgerKey(site, dialect, key or "", kind, outcome)] += number
 
 
 def key_of(letter: DeadLetter, outcome: Outcome) -> LedgerKey:
@@ -330,5 +338,5 @@ def _damaged(error: DamagedEntry) -> Addition:
     letter = DeadLetter(str(error), "", None, None, "log", "default", None, now, str(error).encode())
     key = LedgerKey("default", "log", "", "", "dead_letter")
     return Addition(
-        _no_rows(), [PlacedLetter(error.partition, error.offset, letter)], {key: error.count}, {error.partition: error.offset + error.count}
+        _NO_ROWS, [PlacedLetter(error.partition, error.offset, letter)], {key: error.count}, {error.partition: error.offset + error.count}
     )

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from ecompulse.log.received import Counts, Group, Tally, add, subtract, total
 from ecompulse.log.sqlite.counts import Known
-from ecompulse.store.duckdb.database import DuckDBSnapshot
+from ecompulse.store.duckdb.snapshot import DuckDBSnapshot
 
 GROUPS: Final = {"site": "site", "dialect": "dialect", "key": "key", "type": "event_type"}
 """What the ledger can be told by → its column."""

@@ -28,8 +28,9 @@ from ecompulse.process.step import Context, Steps
 from ecompulse.store import StoreError
 from ecompulse.store.duckdb import DuckDBStore
 from ecompulse.store.duckdb.carry import Span
-from ecompulse.store.duckdb.database import DuckDBSnapshot, Options
+from ecompulse.store.duckdb.database import Options
 from ecompulse.store.duckdb.letters import Keep
+from ecompulse.store.duckdb.snapshot import DuckDBSnapshot
 
 logger = logging.getLogger(__name__)
 
@@ -202,11 +203,13 @@ class Processing:
                 raise CannotRebuild(f"there is a store {into} already; choose another name, or delete {folder} if nobody uses it")
             must_be_a_span(span, datetime.now(UTC))
             reader = SqliteReader(self.config.data / "log", into)
-            reader.done({})  # from now on retention waits for it
+            stores.begin(self.config.data, into)  # whatever there is of it from now on is deleted if it is not built to its end
             try:
+                reader.done({})  # from now on retention waits for it
                 must_be_in_the_log(self.store, reader.folder, span)
             except BaseException:
                 reader.forget()
+                stores.finished(self.config.data)
                 raise
             self.rebuild = Rebuild(into, span)
             self._rebuilding = threading.Thread(target=self._rebuild, args=(self.rebuild,), name="rebuild", daemon=True)
@@ -216,7 +219,6 @@ class Processing:
     def _rebuild(self, rebuild: Rebuild) -> None:
         began = time.monotonic()
         try:
-            stores.begin(self.config.data, rebuild.into)
             with self._new_line(rebuild, began) as line:
                 self._fill(line, rebuild, began)
                 line.engine.flush()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Final, Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 import pyarrow as pa
@@ -115,15 +115,18 @@ class Steps:
                 step.restore(saved[name])
 
 
+_STORED: Final = frozenset(STORED.names)
+
+
 def _must_keep_rows(name: str, before: pa.RecordBatch, after: object) -> None:
     if not isinstance(after, pa.RecordBatch):
         raise StepFailed(f"the step {name!r} returned {type(after).__name__}; a step returns a pyarrow.RecordBatch")
     if after.num_rows != before.num_rows:
         raise StepFailed(f"the step {name!r} made {after.num_rows} rows of {before.num_rows}; a step keeps every row")
-    if lost := [column for column in before.schema.names if after.schema.get_field_index(column) < 0]:
+    had, has = before.schema.names, after.schema.names
+    if lost := [column for column in had if column not in has] if has[: len(had)] != had else None:
         raise StepFailed(f"the step {name!r} dropped {', '.join(lost)}; a step adds or replaces columns")
-    known = {*before.schema.names, *STORED.names}
-    if unknown := [column for column in after.schema.names if column not in known and not column.startswith("_")]:
+    if unknown := [column for column in has if column not in _STORED and column not in had and not column.startswith("_")]:
         raise StepFailed(
             f"the step {name!r} added {', '.join(unknown)}, which the table events does not have; "
             "fill one of its columns, or write a property (steps.properties.put_property)"

@@ -29,15 +29,10 @@ def take(batch: pa.RecordBatch, name: str, kind: pa.DataType | None = None) -> p
 
 def put(batch: pa.RecordBatch, fields: Iterable[pa.Field], arrays: Iterable[pa.Array]) -> pa.RecordBatch:
     """Return the batch with columns replaced where the name exists and appended where it does not."""
-    columns, schema = list(batch.columns), list(batch.schema)
-    places = {name: index for index, name in enumerate(batch.schema.names)}
     for field, array in zip(fields, arrays, strict=True):
-        if field.name in places:
-            columns[places[field.name]], schema[places[field.name]] = array, field
-        else:
-            columns.append(array)
-            schema.append(field)
-    return pa.RecordBatch.from_arrays(columns, schema=pa.schema(schema))
+        place = batch.schema.get_field_index(field.name)
+        batch = batch.set_column(place, field, array) if place >= 0 else batch.append_column(field, array)
+    return batch
 
 
 def code(array: pa.Array) -> Coded:
