@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from ecompulse.analyze.letter_line import parsed
 from ecompulse.run.errors import Refused
-from ecompulse.run.letter_file import lines, parsed
+from ecompulse.run.letter_file import lines
 
 
 def test_bad_lines_are_named_by_number_and_the_others_are_read() -> None:

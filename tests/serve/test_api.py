@@ -243,6 +243,25 @@ def test_edited_letters_are_corrected_at_paths_too_and_one_that_cannot_be_is_nam
     assert [json.loads(one.body) for one in served.replayed] == [{"event_type": "good", "user_id": "u"}]
 
 
+def test_edited_letters_come_as_lines_too_and_each_is_told_by_its_number(served: Served) -> None:
+    _letters(served, b"{}", b"{}", b"{}")
+    lines = [
+        b'{"id": "0-0", "reason": "is wrong", "event": {"event_type": "good", "n": 1.10}}',
+        b"",
+        b'{"id": "0-1"',
+        b'{"id": "0-2", "event": {"event_type": "bad"}}',
+        b'{"id": "0-0", "event": {"event_type": "good"}}',
+        b'{"id": "7-7", "event": {}}',
+    ]
+    told = served.call("POST", "/api/dead-letters/replay", b"\n".join(lines), content_type="application/x-ndjson").json()
+    assert (told["replayed"], told["events"]) == (1, [{"line": 1, "id": "0-0", "event_id": "an id"}])
+    assert [(one["line"], one["id"], one["field"]) for one in told["rejected"]] == [(4, "0-2", "event_type"), (6, "7-7", "")]
+    assert [one["line"] for one in told["unused_lines"]] == [3, 5]
+    assert served.replayed[0].body == b'{"event_type": "good", "n": 1.10}'
+    for wrong in (b"", b"{}\n" * 1_001):
+        problem(served.call("POST", "/api/dead-letters/replay", wrong, content_type="application/x-ndjson"), 400)
+
+
 def test_a_letter_that_was_replayed_before_is_answered_as_such(served: Served) -> None:
     _letters(served, b'{"event_type": "good"}')
     served.stocked.store.mark_replayed(["0-0"], int(DAY.timestamp() * 1e6))

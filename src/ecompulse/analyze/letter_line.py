@@ -1,8 +1,8 @@
-"""A dead letter as one line of NDJSON to be edited, and read back: its id, why it was not taken, and what came."""
+"""Dead letters as lines of NDJSON to be edited, and read back: id, why it was not taken, and what came."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -17,6 +17,14 @@ class Edited(Struct, frozen=True):
 
     id: str
     body: bytes
+
+
+class Line(Struct, frozen=True):
+    """A line that is not empty: a letter, or the reason why it is none. Lines are numbered from 1."""
+
+    number: int
+    letter: Edited | None
+    reason: str = ""
 
 
 class Unusable(ValueError):
@@ -77,3 +85,22 @@ def read(line: bytes) -> Edited:
     if found.body_base64 is None:
         raise Unusable("holds neither 'event' nor 'body'")
     return Edited(found.id, found.body_base64)
+
+
+def parsed(stream: Iterable[bytes]) -> Iterator[Line]:
+    """Lines as they come; a letter that a line before names already is not sent again with other content."""
+    first: dict[str, int] = {}
+    for number, raw in enumerate(stream, 1):
+        text = raw.removeprefix(b"\xef\xbb\xbf").strip() if number == 1 else raw.strip()
+        if not text:
+            continue
+        try:
+            letter = read(text)
+        except Unusable as error:
+            yield Line(number, None, str(error))
+            continue
+        if letter.id in first:
+            yield Line(number, None, f"names the letter {letter.id}, which line {first[letter.id]} names already")
+            continue
+        first[letter.id] = number
+        yield Line(number, letter)

@@ -8,9 +8,8 @@ from typing import Any, Final
 
 from msgspec import Struct, field
 
-from ecompulse.analyze.letter_line import Edited
+from ecompulse.analyze.letter_line import Edited, Line
 from ecompulse.run.asking import call
-from ecompulse.run.letter_file import Line
 from ecompulse.run.tables import print_json, print_table
 from ecompulse.run.values import Address
 

@@ -55,18 +55,28 @@ def only(given: dict[str, str], *known: str) -> None:
             raise WrongParameter(name[:60], f"is not known here; there are {', '.join(known) or 'no parameters'}.")
 
 
-async def json_body(request: Request, most: int = BODY_MAX) -> dict[str, Any]:
-    """The JSON object of a request, of at most so many bytes. Raises `Problem` 413, 415 or 400."""
-    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    if kind != "application/json":
-        raise Problem(415, f"Send JSON with the header 'content-type: application/json'; this is '{kind[:60] or 'nothing'}'.")
+def media(request: Request) -> str:
+    """The type of the body, without its parameters."""
+    return request.headers.get("content-type", "").split(";")[0].strip().lower()
+
+
+async def whole_body(request: Request, most: int) -> bytes:
+    """The body, of at most so many bytes. Raises `Problem` 413."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > most:
             raise Problem(413, f"The body is larger than {most:,} bytes.")
+    return bytes(body)
+
+
+async def json_body(request: Request, most: int = BODY_MAX) -> dict[str, Any]:
+    """The JSON object of a request, of at most so many bytes. Raises `Problem` 413, 415 or 400."""
+    kind = media(request)
+    if kind != "application/json":
+        raise Problem(415, f"Send JSON with the header 'content-type: application/json'; this is '{kind[:60] or 'nothing'}'.")
     try:
-        content = msgspec.json.decode(bytes(body))
+        content = msgspec.json.decode(await whole_body(request, most))
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Problem(400, f"The body is no JSON: {error}.", title="Unreadable body") from None
     if not isinstance(content, dict):

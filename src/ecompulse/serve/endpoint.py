@@ -20,6 +20,8 @@ class Body(Struct, frozen=True):
 
     schema: dict[str, Any]
     example: dict[str, Any]
+    lines: str | None = None
+    """What each line is of the same as NDJSON; None when that is not taken."""
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):

@@ -61,8 +61,10 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
     if endpoint.description:
         operation["description"] = endpoint.description
     if endpoint.body:
-        content = {"schema": endpoint.body.schema, "example": endpoint.body.example}
-        operation["requestBody"] = {"required": True, "content": {"application/json": content}}
+        content = {"application/json": {"schema": endpoint.body.schema, "example": endpoint.body.example}}
+        if endpoint.body.lines:
+            content["application/x-ndjson"] = {"schema": {"type": "string", "description": endpoint.body.lines}}
+        operation["requestBody"] = {"required": True, "content": content}
     for status in endpoint.errors:
         content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
         operation["responses"][str(status)] = {"description": f"{HTTPStatus(status).phrase}.", "content": content}

@@ -304,6 +304,8 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
                 },
             },
             {"ids": ["0-17"], "set": {"properties.currency": "EUR"}},
+            lines="A line of the download with `edit=true`, edited. What became of each is told with its `line`; "
+            "lines that hold no letter are named in `unused_lines`.",
         ),
         example={
             "replayed": 1,
