@@ -51,13 +51,16 @@ def companions(system: RunningSystem) -> set[str]:
 
 
 def test_a_kill_while_files_of_the_log_are_deleted_loses_nothing_and_leaves_nothing(system: RunningSystem) -> None:
-    """Of an old file the first, the second and the third name, and the first of the next; with all of them so old that they may go."""
+    """Before an old file goes, between it and what stands beside it, and between two files; with all of them so old that they may go."""
     with load(system, seed=2) as account:
-        for when in (1, 2, 3, 4):
+        for when in (1, 2, 4):
             wait_until(lambda: len(files(system)) > 4, 30, "some files of the log")
             old = files(system)[:-1]
             for path in old:
                 os.utime(path, (path.stat().st_atime, path.stat().st_mtime - WEEKS_SECONDS))
+            for path in old[:2]:  # a file whose folding was missed has them still
+                for suffix in ("-wal", "-shm"):
+                    path.with_name(path.name + suffix).touch()
             names = [f"{LOG}/{path.name}{suffix}" for path in old[:2] for suffix in ("", "-wal", "-shm")]
             assert kill_at(system, "process", "unlink", when=when, path=names), f"no old file was deleted up to its {when}. name"
             progress(account)

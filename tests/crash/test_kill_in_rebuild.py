@@ -30,6 +30,8 @@ class Point:
 
 
 STORE = ("stores/{into}/events.duckdb", "stores/{into}/events.duckdb.wal")
+PATIENCE_SECONDS = 120.0
+"""A tracer stops every system call of the process: what takes a second without it may take a minute beside other work."""
 POINTS = (
     Point("before it is said that a store is being built", "rename", 1, ["stores/current.next.new"]),
     Point("before the first write of the new store", "write,pwrite64", 1, STORE),
@@ -48,7 +50,7 @@ def killed_at(system: RunningSystem, point: Point, body: dict[str, str]) -> bool
     paths = [system.data / path.format(into=body["into"]) for path in point.paths]
 
     def watch() -> None:
-        if kill_process_at(pid, point.calls, when=point.when, paths=paths, seconds=30):
+        if kill_process_at(pid, point.calls, when=point.when, paths=paths, seconds=PATIENCE_SECONDS):
             met.set()
 
     watcher = threading.Thread(target=watch)
