@@ -14,6 +14,7 @@ from tests.conftest import free_port
 from tests.log.test_repair import spoil, written
 from tests.process.test_engine import ask, drain, processing
 
+from ecompulse.process import stores
 from ecompulse.run import doctor, lock, sources
 from ecompulse.run.cli import main
 from ecompulse.run.errors import Refused
@@ -123,3 +124,16 @@ def test_a_log_that_is_in_use_is_not_repaired(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="in use by process"):
         list(doctor.repaired(asked))
     os.close(held)
+
+
+def test_a_store_that_was_not_built_to_its_end_is_named_with_what_becomes_of_it(tmp_path: Path) -> None:
+    asked = settings(tmp_path)
+    assert [finding for finding in doctor.examine(asked) if finding.check == "Rebuild"] == []
+    stores.begin(asked.data, "second")
+    finding = seen(doctor.examine(asked), "Rebuild")
+    assert finding.state == "warning"
+    assert "second was not built" in finding.seen
+    assert "replay --into second" in finding.remedy
+    stores.switch(asked.data, "second")
+    (asked.data / "stores" / "main").mkdir()
+    assert "main" in seen(doctor.examine(asked), "Rebuild").seen

@@ -39,7 +39,9 @@ RETENTION_SECONDS: Final = 5.0
 NEAR_EVENTS: Final = 50_000
 """A rebuilt store this near to the one in use takes its place: the engine stands still for the rest, a fraction of a second."""
 GRACE_SECONDS: Final = 60.0
-"""How long the store that was replaced stays open for the questions that were asked of it: longer than any may run."""
+"""How long the store that was replaced stays open at most, for the questions that were asked of it: longer than any may run."""
+LOOK_SECONDS: Final = 0.5
+"""How often to look whether there still are any; the first time is time enough for whoever was about to ask."""
 
 
 class Config(Struct, frozen=True, kw_only=True):
@@ -320,7 +322,9 @@ class Processing:
         self._replaced.start()
 
     def _close_later(self, line: _Line) -> None:
-        self._ended.wait(GRACE_SECONDS)
+        until = time.monotonic() + GRACE_SECONDS
+        while not self._ended.wait(LOOK_SECONDS) and line.store.asked and time.monotonic() < until:
+            pass
         line.store.close()
 
     # ---- retention ------------------------------------------------------------------------------------------------------

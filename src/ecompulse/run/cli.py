@@ -105,7 +105,13 @@ COMMANDS: tuple[Command, ...] = (
             "ecompulse dead-letters replay --file letters.ndjson",
         ),
     ),
-    Command("replay", "rebuilding:replay", STORED, "Rebuild the store from the log, and use that.", ("ecompulse replay --into 2026-11",)),
+    Command(
+        "replay",
+        "rebuilding:replay",
+        STORED,
+        "Rebuild the store from the log, all of it or what was received from one time to another, and use that.",
+        ("ecompulse replay --into 2026-11", "ecompulse replay --from 2026-11-01 --to 2026-11-15T12:00:00Z --into 2026-11"),
+    ),
     Command("schema show", "schema:show", STORED, "Show what an event is.", ("ecompulse schema show purchase",)),
     Command(
         "schema export",

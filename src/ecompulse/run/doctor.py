@@ -42,7 +42,18 @@ class Finding:
 
 def examine(settings: Settings) -> list[Finding]:
     """Run all checks; none changes anything."""
-    checks: tuple[Callable[[Settings], Iterator[Finding]], ...] = (_python, _packages, _folder, _disk, _clock, _ports, _keys, _log, _store)
+    checks: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
+        _python,
+        _packages,
+        _folder,
+        _disk,
+        _clock,
+        _ports,
+        _keys,
+        _log,
+        _store,
+        _rebuilds,
+    )
     return [finding for check in checks for finding in check(settings)]
 
 
@@ -248,6 +259,21 @@ def _store(settings: Settings) -> Iterator[Finding]:
         yield Finding("Store", PROBLEM, f"{path} cannot be opened: {error}", remedy)
         return
     yield Finding("Store", "fine", f"{values.say_bytes(path.stat().st_size)}, {rows[0] if rows else 0} tables")
+
+
+def _rebuilds(settings: Settings) -> Iterator[Finding]:
+    """What rebuilds have left: a store that was not built to its end, and those that were replaced."""
+    from ecompulse.process import stores
+
+    name, replaced = stores.unfinished(settings.data), stores.others(settings.data)
+    if name is not None and lock.owner(settings.data, "process"):
+        yield Finding("Rebuild", "fine", f"the store {name} is being built")
+    elif name is not None:
+        remedy = f"Start the run: it deletes what there is of it, and `ecompulse replay --into {name}` may be asked for again."
+        yield Finding("Rebuild", "warning", f"The store {name} was not built to its end; the one in use is whole.", remedy)
+    if replaced:
+        folders = ", ".join(str(stores.folder_of(settings.data, one)) for one in replaced)
+        yield Finding("Rebuild", "fine", f"replaced, and may be deleted when nobody compares with it any longer: {folders}")
 
 
 def _existing(path: Path) -> Path:

@@ -302,6 +302,11 @@ class DuckDBStore:
             with self._lock:
                 self._cursors.append(cursor)
 
+    @property
+    def asked(self) -> bool:
+        """Whether a question is being answered."""
+        return bool(self._asked)
+
     def close(self) -> None:
         """End the questions that are being answered, and close the database. What is only in the tail is read again from the log."""
         with self._lock:
