@@ -13,6 +13,7 @@ from ecompulse.analyze.parameters import Shop, bind
 from ecompulse.analyze.question import Question
 from ecompulse.analyze.reading import Readable
 from ecompulse.analyze.settled import settled
+from ecompulse.analyze.statement import statement
 
 TIMEOUT_SECONDS: Final = 30.0
 """An answer that takes longer is of no use on a page; a larger one is an export."""
@@ -32,7 +33,11 @@ def ask(store: Readable, question: Question, asked: Mapping[str, str], shop: Sho
     Raises `WrongParameter`, and `ecompulse.store.QueryTimeout` when the time is up.
     """
     values = bind(question.parameters, question.bound, asked, shop, datetime.now(UTC))
-    return answer(store, settled(question.sql, values), values, timeout_seconds)
+    with store.snapshot(timeout_seconds) as picture:
+        as_of, lag_seconds = store.as_of(), store.lag_seconds()
+        if "sessionless" in values:  # nearly always there is none, and the statement is half as long
+            values |= picture.query(statement("range-facts"), values).to_pylist()[0]
+        return Answer(as_of, lag_seconds, picture.query(settled(question.sql, values), values))
 
 
 def answer(store: Readable, sql: str, values: Mapping[str, Any], timeout_seconds: float = TIMEOUT_SECONDS) -> Answer:

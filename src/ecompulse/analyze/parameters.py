@@ -105,6 +105,7 @@ def bind(declared: tuple[Parameter, ...], bound: frozenset[str], asked: Mapping[
     values["by_origin"] = any(given.get(name) for name in _ORIGIN)
     values["by_sessions"] = values["by_origin"] or bool(given.get("page"))
     values["by_events"] = any(given.get(name) for name in _NOT_IN_TOTALS)
+    values["sessionless"] = True  # until the store says otherwise
     values["near"] = span.end - span.start <= NEAR
     # of a funnel by product, the steps that no product belongs to are kept: it leads from any page to this product
     values["productless"] = [kind for kind in EVENT_TYPES if kind not in _WITH_PRODUCT] if "steps" in bound else []

@@ -10,23 +10,30 @@
 -- column conversion_rate rate: Share of the visitors that bought.
 with
 -- include derived, came, matching, sessioned
-, attributed as (
+, visits as (
+    -- far fewer rows than events, and the same people and sessions
+    select site, visitor, session_id, campaign, traffic_source,
+        count(*) filter (where event_type = 'purchase') as orders, sum(revenue) filter (where event_type = 'purchase') as revenue
+    from sessioned
+    group by site, visitor, session_id, campaign, traffic_source
+),
+attributed as (
     select
-        coalesce(c.campaign, m.campaign) as campaign,
-        coalesce(c.traffic_source, m.traffic_source) as traffic_source,
-        m.visitor, m.session_id, m.event_type, m.revenue
-    from sessioned m
-    left join came c on c.site = m.site and c.session_id = m.session_id
+        coalesce(c.campaign, v.campaign) as campaign,
+        coalesce(c.traffic_source, v.traffic_source) as traffic_source,
+        v.visitor, v.session_id, v.orders, v.revenue
+    from visits v
+    left join came c on c.site = v.site and c.session_id = v.session_id
 )
 select
     campaign,
     traffic_source,
     count(distinct visitor) as visitors,
     count(distinct session_id) as sessions,
-    count(*) filter (where event_type = 'purchase') as orders,
-    coalesce(sum(revenue) filter (where event_type = 'purchase'), 0)::decimal(38, 4) as revenue,
+    sum(orders)::bigint as orders,
+    coalesce(sum(revenue), 0)::decimal(38, 4) as revenue,
     $currency as currency,
-    (count(distinct visitor) filter (where event_type = 'purchase'))::double / nullif(count(distinct visitor), 0) as conversion_rate
+    (count(distinct visitor) filter (where orders > 0))::double / nullif(count(distinct visitor), 0) as conversion_rate
 from attributed
 where campaign is not null
 group by campaign, traffic_source

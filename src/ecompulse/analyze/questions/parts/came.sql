@@ -11,6 +11,7 @@ came as (
 -- end
         group by site, session_id
     )
+-- if $sessionless
     union all
     select site, session_id, traffic_source, channel, campaign
     from (
@@ -19,4 +20,5 @@ came as (
         where traffic_source is not null
         order by site, session_id, timestamp, event_id
     )
+-- end
 )

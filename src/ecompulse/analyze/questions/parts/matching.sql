@@ -11,8 +11,10 @@ paged_sessions as (
     select site, session_id from events
     where $page is not null and session_id is not null
       and coalesce(page_path, screen_name) = $page and timestamp >= $from and timestamp < $to
+-- if $sessionless
     union all
     select site, session_id from derived where $page is not null and page = $page and timestamp >= $from
+-- end
 ),
 -- end
 -- if $near
@@ -30,15 +32,20 @@ known as (
     select * from visitors
 ),
 -- end
-matching as not materialized (
+matching as (
     select c.*, coalesce(c.user_id, k.user_id, c.anonymous_id) as visitor
     from (
 -- include chosen
     ) c
     left join known k on k.site = c.site and k.anonymous_id = c.anonymous_id
 -- if $by_sessions
+-- if $sessionless
     left join derived d on c.session_id is null and d.event_id = c.event_id
     where (not $by_origin or (c.site, coalesce(c.session_id, d.session_id)) in (select site, session_id from chosen_sessions))
       and ($page is null or (c.site, coalesce(c.session_id, d.session_id)) in (select site, session_id from paged_sessions))
+-- else
+    where (not $by_origin or (c.site, c.session_id) in (select site, session_id from chosen_sessions))
+      and ($page is null or (c.site, c.session_id) in (select site, session_id from paged_sessions))
+-- end
 -- end
 )
