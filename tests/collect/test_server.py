@@ -257,15 +257,32 @@ def test_a_group_is_made_ready_while_another_is_on_its_way_to_the_disk(running):
     with one.connect() as first, one.connect() as second:
         first.sendall(request())
         eventually(lambda: len(one.collector.committer._appending) == 1)
-        second.sendall(request() * commit.READY_REQUESTS)
+        second.sendall(request() * commit.READY_EVENTS)
         eventually(lambda: len(one.collector.committer._appending) == 2)
-        first.sendall(request() * commit.READY_REQUESTS)
-        eventually(lambda: one.collector.committer.waiting_events == 1 + 2 * commit.READY_REQUESTS)
+        first.sendall(request() * commit.READY_EVENTS)
+        eventually(lambda: one.collector.committer.waiting_events == 1 + 2 * commit.READY_EVENTS)
         assert len(one.collector.committer._appending) == commit.GROUPS_LIMIT
         one.log.gate.set()
-        assert {status for status, _ in answers(first, 1 + commit.READY_REQUESTS)} == {202}
-        assert {status for status, _ in answers(second, commit.READY_REQUESTS)} == {202}
+        assert {status for status, _ in answers(first, 1 + commit.READY_EVENTS)} == {202}
+        assert {status for status, _ in answers(second, commit.READY_EVENTS)} == {202}
     assert one.log.appends == 3
+
+
+def test_a_fault_of_ours_in_answering_is_told_and_the_next_request_is_served(running, monkeypatch):
+    one = running()
+
+    def faulty(*_):
+        raise RuntimeError("a bug")
+
+    with one.connect() as sock:
+        with monkeypatch.context() as patch:
+            patch.setattr(commit, "answer", faulty)
+            sock.sendall(request())
+            status, body = answers(sock, 1)[0]
+        assert (status, b"events were kept" in body) == (500, True)
+        sock.sendall(request())
+        assert answers(sock, 1)[0][0] == 202
+    assert len(one.log.rows) == 2
 
 
 def test_nobody_is_let_in_behind_a_request_that_has_waited_too_long(running, monkeypatch):

@@ -38,8 +38,8 @@ GATHER_SECONDS: Final = 0.002
 """How long requests that keep coming are gathered when no append is under way: larger groups cost less a request."""
 GROUPS_LIMIT: Final = 2
 """Groups on their way to the disk: one that is being appended, and one that is ready when that is done."""
-READY_REQUESTS: Final = 64
-"""Requests that are worth a group while another is being appended: a group costs as much as 50 requests, so a few had better wait."""
+READY_EVENTS: Final = 64
+"""Events that are worth a group while another is being appended: a group costs as much as 50 of them, so a few had better wait."""
 FAILED_SECONDS: Final = 5.0
 """How long after a failed append the door calls itself not ready; then it is ready to be tried again."""
 
@@ -75,6 +75,7 @@ class Committer:
         """`deliver` is called after each group; `scrub` and `mask` take out what must not be kept."""
         self._log, self._deliver, self._scrub, self._mask = log, deliver, scrub, mask
         self._waiting: deque[Ticket] = deque()
+        self._gathered_events = 0
         self._appending: deque[list[Ticket]] = deque()
         self._gathering, self._gathered_since = False, 0.0
         self._queue: SimpleQueue[list[_Append] | None] = SimpleQueue()
@@ -102,6 +103,7 @@ class Committer:
         ticket.since = self._loop.time()
         self.waiting_bytes += intake.held
         self.waiting_events += intake.read.count
+        self._gathered_events += intake.read.count
         self._waiting.append(ticket)
         if not self._gathering:
             self._gather_on()
@@ -136,7 +138,7 @@ class Committer:
 
     def _gather_on(self) -> None:
         """Gather for the next group, where it may begin before the current one is on the disk."""
-        if not self._appending or (len(self._appending) < GROUPS_LIMIT and len(self._waiting) >= READY_REQUESTS):
+        if not self._appending or (len(self._appending) < GROUPS_LIMIT and self._gathered_events >= READY_EVENTS):
             self._gathering, self._gathered_since = True, self._loop.time()
             self._loop.call_soon(self._gather, len(self._waiting))
 
@@ -157,6 +159,7 @@ class Committer:
             group.append(ticket)
             events += ticket.intake.read.count
         self._appending.append(group)
+        self._gathered_events -= events
         self._queue.put(self._prepared(group))
 
     def _run(self) -> None:
@@ -177,9 +180,9 @@ class Committer:
             self.waiting_bytes -= ticket.intake.held
             self.waiting_events -= ticket.intake.read.count
         self._appending.popleft()
-        self._deliver(outcome)
         if self._waiting and not self._gathering:
             self._gather_on()
+        self._deliver(outcome)
 
     def _prepared(self, tickets: list[Ticket]) -> list[_Append]:
         try:
@@ -189,7 +192,7 @@ class Committer:
                 _log.exception("group_not_checked", requests=len(tickets))
                 return [one for ticket in tickets for one in self._prepared([ticket])]
             _log.exception("request_not_checked", dialect=tickets[0].intake.dialect)
-            tickets[0].answer = problem(500, f"This request hit a fault of ours ({type(fault).__name__}); nothing of it was kept.")
+            tickets[0].answer = _fault(fault, "Nothing of it was kept.")
             return [_Append(Group(tickets, [], None, None, []), failure=fault)]
 
     def _append(self, one: _Append) -> None:
@@ -208,10 +211,15 @@ class Committer:
         outcome = Outcome(tickets, [], Counter())
         for one in appends:
             if one.failure is None:
+                self._failed_at = None
                 outcome.append_seconds += one.seconds
                 outcome.dead_letters += one.group.dead_letters
-                outcome.counts += answer(one.group, one.offset, self._recent)
-                self._failed_at = None
+                try:
+                    outcome.counts += answer(one.group, one.offset, self._recent)
+                except Exception as fault:  # noqa: BLE001 — whoever waits must be answered, and the next group must go on
+                    _log.exception("group_not_answered", requests=len(one.group.tickets))
+                    for ticket in one.group.tickets:
+                        ticket.answer = ticket.answer or _fault(fault, "Its events were kept; with the same ids they count once.")
                 continue
             outcome.failure = str(one.failure)
             if one.group.verdicts:
@@ -225,3 +233,7 @@ class Committer:
         refusal = unavailable(f"The log cannot be written: {failure}. Nothing of this request was kept; send it again.")
         for ticket in tickets:
             ticket.answer = refusal
+
+
+def _fault(fault: Exception, kept: str) -> Answer:
+    return problem(500, f"This request hit a fault of ours ({type(fault).__name__}). {kept}")
