@@ -5,7 +5,7 @@ from typing import Final
 
 from bench import rooms
 from bench.figures import Figure
-from bench.measures import door, end_to_end, footprint, generator, latency, peers, processing, questions, recovery
+from bench.measures import door, end_to_end, footprint, generator, growth, latency, memory, peers, processing, questions, recovery
 from bench.run_of import Setting
 
 MEASURES: Final[dict[str, Callable[[Setting], list[Figure]]]] = {
@@ -18,7 +18,9 @@ MEASURES: Final[dict[str, Callable[[Setting], list[Figure]]]] = {
     "duplicates": processing.duplicates,
     "generator": generator.generator,
     "footprint": footprint.footprint,
+    "memory": memory.memory,
     "questions": questions.questions,
+    "growth": growth.growth,
     "recovery": recovery.recovery,
     "peers": peers.peers,
     "rooms": lambda _setting: rooms.rooms(),
