@@ -6,6 +6,7 @@ import json
 import re
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -123,6 +124,41 @@ def test_the_list_is_narrowed_and_its_link_shows_the_same(shop: Any, open_page: 
     assert download.value.suggested_filename.endswith(".ndjson")
     (line,) = [json.loads(line) for line in download.value.path().read_text().splitlines()]
     assert line["event"]["user_id"] == event["user_id"]
+
+
+def test_the_download_is_edited_and_sent_as_a_file(shop: Any, open_page: Open, tmp_path: Path) -> None:
+    user = f"u-{uuid.uuid4().hex[:8]}"
+    shop.send([{**wrong(n=n), "user_id": user} for n in range(3)])
+    page = open_page(f"{shop.api}/dead-letters?q={user}")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download NDJSON").click()
+    lines = [json.loads(line) for line in download.value.path().read_text().splitlines()]
+    for line in lines[:2]:
+        line["event"]["properties"]["product_id"] = "P-5"
+    file = tmp_path / "letters.ndjson"
+    file.write_text("\n".join([*map(json.dumps, lines), '{"id": ']))
+    page.get_by_label("Send an edited file").set_input_files(file)
+    told = page.locator("#sent-file")
+    expect(told).to_contain_text("2 sent again. 2 lines were not taken:")
+    expect(told).to_contain_text("line 3 properties.product_id is required")
+    expect(told).to_contain_text("line 4 is no JSON")
+    expect(page.locator("#list tbody tr")).to_have_count(1)
+    page.get_by_label("Send an edited file").set_input_files(file)
+    expect(told).to_contain_text("0 sent again. 2 had been sent before.")
+    shop.wait_stored([])
+    assert shop.sql("select count(*) from events where user_id = $user", user=user) == [[2]]
+
+
+def test_a_letter_is_edited_by_keyboard_and_axe_finds_nothing(shop: Any, open_page: Open, axe_source: str) -> None:
+    page = open_letter(shop, open_page, wrong(), theme="dark")
+    page.get_by_role("button", name="Edit and send again").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("The event to be sent")).to_be_focused()
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#detail .is-error")).to_contain_text("Still not taken.")
+    page.evaluate(axe_source)
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    assert [(one["id"], [node["html"][:160] for node in one["nodes"]]) for one in found["violations"]] == []
 
 
 @pytest.mark.parametrize("width", [390, 1440])

@@ -12,15 +12,15 @@ export class Refused extends Error {
   }
 }
 
-/** Fetches and returns the response; throws `Refused` for an error answer and for a server that cannot be reached. */
-export async function ask(path, { method = "GET", body, accept = "application/json", signal } = {}) {
+/** Fetches and returns the response; throws `Refused` for an error answer and for a server that cannot be reached. A text is sent as it is, as `type`. */
+export async function ask(path, { method = "GET", body, type = "application/json", accept = "application/json", signal } = {}) {
   const limit = AbortSignal.timeout(TIMEOUT_MS);
   let response;
   try {
     response = await fetch(path, {
       method,
-      headers: { accept, ...(body === undefined ? {} : { "content-type": "application/json" }) },
-      body: body === undefined ? undefined : JSON.stringify(body),
+      headers: { accept, ...(body === undefined ? {} : { "content-type": type }) },
+      body: body === undefined || typeof body === "string" ? body : JSON.stringify(body),
       signal: signal ? AbortSignal.any([signal, limit]) : limit,
     });
   } catch (error) {

@@ -5,6 +5,7 @@ import { byId, el, write } from "./element.js";
 import { bytes, exactly, integer, moment } from "./format.js";
 import { frame } from "./frame.js";
 import { showLetter } from "./letter.js";
+import { sendLines, toldLines } from "./letterfile.js";
 import { failed } from "./notice.js";
 import { rows } from "./rows.js";
 import { say } from "./speak.js";
@@ -192,6 +193,25 @@ function tell({ replayed, rejected = [], already_replayed: already = [] }) {
   if (rejected.length) parts.push(`${integer(rejected.length)} still not taken: ${[rejected[0].field, rejected[0].reason].filter(Boolean).join(" ")}`);
   byId("result").replaceChildren(parts.join(" "));
 }
+
+byId("file").addEventListener("change", async ({ target }) => {
+  const [file] = target.files, box = byId("sent-file");
+  if (!file) return;
+  target.disabled = true;
+  box.replaceChildren(`Sending ${file.name} …`);
+  try {
+    const told = await sendLines(await file.text(), (done, all) => box.replaceChildren(`Sending ${file.name}: ${integer(done)} of ${integer(all)} lines …`));
+    box.replaceChildren(toldLines(told));
+    say(box.textContent, { now: true });
+  } catch (error) {
+    box.replaceChildren(failed(error));
+  } finally {
+    target.disabled = false;
+    target.value = ""; // the same file may be chosen again
+    open = null;
+    await refresh();
+  }
+});
 
 /** What was typed: a number, true, null or a JSON value where it is one, else the text. */
 function parsed(text) {
