@@ -7,6 +7,7 @@ import gzip
 import http.client
 import json
 import socket
+import threading
 import time
 
 import pytest
@@ -283,6 +284,26 @@ def test_a_fault_of_ours_in_answering_is_told_and_the_next_request_is_served(run
         sock.sendall(request())
         assert answers(sock, 1)[0][0] == 202
     assert len(one.log.rows) == 2
+
+
+@pytest.mark.parametrize(("events", "thread"), [(10, "loop"), (11, "commit")])
+def test_only_a_very_large_request_is_checked_beside_the_loop(running, monkeypatch, events, thread):
+    monkeypatch.setattr(commit, "LOOP_EVENTS_LIMIT", 10)
+    seen: list[str] = []
+    prepared = commit.prepared
+
+    def noted(*given):
+        seen.append(threading.current_thread().name)
+        return prepared(*given)
+
+    monkeypatch.setattr(commit, "prepared", noted)
+    one = running()
+    with one.connect() as sock:
+        sock.sendall(request(b"[" + b",".join([EVENT] * events) + b"]"))
+        status, body = answers(sock, 1)[0]
+    assert (status, json.loads(body)["accepted"]) == (202, events)
+    assert (seen == ["commit"]) == (thread == "commit")
+    assert len(one.log.rows) == events
 
 
 def test_nobody_is_let_in_behind_a_request_that_has_waited_too_long(running, monkeypatch):

@@ -1,6 +1,7 @@
 """Group commit: all requests that wait become one batch, one durable append, and then each gets its answer.
 
-Requests are gathered, checked and answered on the event loop's thread; only the append, which waits for the disk, has a thread of its own.
+Requests are gathered, checked and answered on the event loop's thread; only the append, which waits for the disk, has a thread of its own
+(and the check of a very large request).
 Two threads that both compute hand the interpreter to and fro for each request, which costs more than the requests do. While one group is
 being appended the next one fills, so that the size of a group adapts by itself to the load.
 """
@@ -34,6 +35,8 @@ WAITING_SECONDS_LIMIT: Final = 2.0
 it would wait as long. It bounds the queue by time where a slow disk makes the limits on bytes and events too generous."""
 GROUP_EVENTS_LIMIT: Final = 2_000
 """Events from which on a group takes no further request: about 10 ms of work, for so long nothing else is read or answered."""
+LOOP_EVENTS_LIMIT: Final = 4_000
+"""Events that are checked on the loop's thread; only one large request makes a group of more, and refusals must not wait behind that."""
 GATHER_SECONDS: Final = 0.002
 """How long requests that keep coming are gathered when no append is under way: larger groups cost less a request."""
 GROUPS_LIMIT: Final = 2
@@ -78,7 +81,7 @@ class Committer:
         self._gathered_events = 0
         self._appending: deque[list[Ticket]] = deque()
         self._gathering, self._gathered_since = False, 0.0
-        self._queue: SimpleQueue[list[_Append] | None] = SimpleQueue()
+        self._queue: SimpleQueue[tuple[list[Ticket], list[_Append]] | None] = SimpleQueue()
         self._recent = Recent()
         self._thread = threading.Thread(target=self._run, name="commit", daemon=True)
         self._loop: asyncio.AbstractEventLoop
@@ -160,21 +163,23 @@ class Committer:
             events += ticket.intake.read.count
         self._appending.append(group)
         self._gathered_events -= events
-        self._queue.put(self._prepared(group))
+        self._queue.put((group, self._prepared(group) if events <= LOOP_EVENTS_LIMIT else []))
 
     def _run(self) -> None:
         while self._write(self._queue.get()):  # a name here would keep the last group, and its connections, until the next one
             pass
 
-    def _write(self, appends: list[_Append] | None) -> bool:
-        for one in appends or ():
+    def _write(self, group: tuple[list[Ticket], list[_Append]] | None) -> bool:
+        if group is None:
+            return False
+        tickets, appends = group
+        appends = appends or self._prepared(tickets)
+        for one in appends:
             self._append(one)
-        if appends is not None:
-            self._loop.call_soon_threadsafe(self._finish, appends)
-        return appends is not None
+        self._loop.call_soon_threadsafe(self._finish, tickets, appends)
+        return True
 
-    def _finish(self, appends: list[_Append]) -> None:
-        tickets = [ticket for one in appends for ticket in one.group.tickets]
+    def _finish(self, tickets: list[Ticket], appends: list[_Append]) -> None:
         outcome = self._settled(tickets, appends)
         for ticket in tickets:
             self.waiting_bytes -= ticket.intake.held
