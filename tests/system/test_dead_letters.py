@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from tests.conftest import RunningSystem, call, wait_until
 
 
@@ -95,3 +96,32 @@ def _replayed(system: RunningSystem, edited: dict[str, Any]) -> dict[str, Any] |
         return None
     told: dict[str, Any] = answer.json() if answer.status == 200 else {"rejected": True}
     return None if told["rejected"] else told
+
+
+@pytest.mark.slow
+def test_letters_beyond_their_size_are_let_go_said_and_still_counted(make_system: Callable[..., RunningSystem]) -> None:
+    system = make_system(ECOMPULSE_DEAD_LETTERS_KEEP_BYTES="1MB").start()
+    for start in range(0, 1_500, 500):
+        users = [f"{number:04} {'x' * 900}" for number in range(start, start + 500)]
+        assert system.send([wrong(user) for user in users]).status == 422
+    ledger = wait_until(lambda: _gone(system), seconds=60.0, what="that letters were let go") or {}
+    assert ledger["dead_letters"] == 1_500
+    assert ledger["balanced"]
+    kept = system.sql("select count(*), min(json_extract_string(body, '$.user_id')[:4]) from dead_letters")[0]
+    assert kept == [1_500 - ledger["dead_letters_let_go"], f"{ledger['dead_letters_let_go']:04}"], "the oldest went"
+    assert call("GET", f"{system.api}/api/dead-letters/reasons").json()["let_go"][0]["cause"] == "size"
+    measured = call("GET", f"{system.api}/metrics").body.decode()
+    assert f'ecompulse_store_dead_letters_let_go_total{{cause="size"}} {ledger["dead_letters_let_go"]:.1f}' in measured
+    assert "dead letters were let go" in system.console()
+    assert system.command("verify").returncode == 0
+    rebuilt = system.command("replay", "--into", "second")
+    assert rebuilt.returncode == 0, rebuilt.stderr
+    again = call("GET", f"{system.api}/api/ledger").json()
+    assert (again["dead_letters"], again["balanced"]) == (1_500, True)
+    verified = system.command("verify")
+    assert verified.returncode == 0, verified.stdout
+
+
+def _gone(system: RunningSystem) -> dict[str, Any] | None:
+    ledger: dict[str, Any] = call("GET", f"{system.api}/api/ledger").json()
+    return ledger if ledger["dead_letters_let_go"] else None
