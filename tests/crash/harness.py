@@ -17,6 +17,8 @@ from tests.crash.account import Account, load, progress
 
 __all__ = ["Account", "Point", "differences", "each_is_there_once", "kill", "kill_at", "load", "pass_points", "progress", "served_again"]
 
+PASSED_SECONDS = 60.0
+"""A point of a checkpoint is passed once in 64 MB of events: some seconds alone on a machine."""
 RESTARTS = 3
 """Deaths of one role after which the supervisor waits longer and longer; then everything is killed and started, which begins anew."""
 
@@ -190,7 +192,7 @@ def pass_points(system: RunningSystem, account: Account, points: Sequence[Point]
     met = []
     for number, point in enumerate(points, 1):
         progress(account, events)
-        if kill_at(system, point.role, point.calls, when=point.when, path=point.paths, starting=point.starting):
+        if kill_at(system, point.role, point.calls, when=point.when, path=point.paths, starting=point.starting, seconds=PASSED_SECONDS):
             met.append(point.name)
         if number % RESTARTS == 0:
             kill(system, "run")
