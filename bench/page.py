@@ -9,8 +9,10 @@ from typing import Any, Final
 
 import msgspec
 
-from bench import plot
+from bench import grown, plot
+from bench.budget import budget
 from bench.figures import Figure, Target, read_targets, shortfalls
+from bench.grown import CURVES
 from bench.report import RESULTS, Results, number
 from bench.rooms import ROOM
 from bench.run_of import ROOT
@@ -28,7 +30,7 @@ def main() -> int:
         return 1
     results = msgspec.json.decode(RESULTS.read_bytes(), type=Results)
     targets = read_targets()
-    measured = [figure for figure in results.figures if not figure.name.startswith(ROOM)]
+    measured = [figure for figure in results.figures if not figure.name.startswith((ROOM, *CURVES))]
     measured.sort(key=lambda figure: list(targets).index(figure.name) if figure.name in targets else len(targets))
     IMAGES.mkdir(parents=True, exist_ok=True)
     (IMAGES / "ratios.svg").write_text(_ratios(measured, targets), encoding="utf-8")
@@ -38,6 +40,8 @@ def main() -> int:
         if f.name.startswith("ack-") and f.name.endswith("p50")
     ]
     lines += [("to a query that sees it", f.detail["percentiles"]) for f in measured if f.name == "fresh-p50"]
+    for name, chart in grown.charts(results.figures).items():
+        (IMAGES / f"{name}.svg").write_text(chart, encoding="utf-8")
     if lines:
         (IMAGES / "latency.svg").write_text(plot.percentiles("Latency at half of capacity", lines), encoding="utf-8")
     filled = {
@@ -45,6 +49,9 @@ def main() -> int:
         "figures": _figures(measured, targets),
         "targets": _targets(targets),
         "spent": _spent(measured),
+        "budget": budget(results.figures),
+        "questions": grown.asked(results.figures, targets),
+        "growth": grown.table(results.figures),
         "rooms": _rooms(results.figures),
         "json": msgspec.json.format(msgspec.json.encode({f.name: _quoted(f) for f in measured}), indent=1).decode(),
     }

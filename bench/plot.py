@@ -64,6 +64,36 @@ def percentiles(title: str, series: Sequence[tuple[str, Sequence[Sequence[float]
     return _svg(title, bottom + 34, parts)
 
 
+def curves(title: str, unit: str, series: Sequence[tuple[str, Sequence[tuple[float, float]]]], places: Sequence[tuple[float, str]]) -> str:
+    """Values over a few named places of an axis (the number of events stored, of collectors), from zero on."""
+    most = max([value for _, line in series for _, value in line] or [1.0]) * 1.1 or 1.0
+    left, right, top, bottom = 90, WIDTH - 190, 16, 260
+    first, last = places[0][0], places[-1][0]
+
+    def x(place: float) -> float:
+        return left + (right - left) * ((place - first) / (last - first) if last > first else 0.5)
+
+    def y(value: float) -> float:
+        return bottom - (bottom - top) * value / most
+
+    parts = []
+    for place, words in places:
+        parts.append(f'<line class="grid" x1="{x(place):.1f}" x2="{x(place):.1f}" y1="{top}" y2="{bottom}"/>')
+        parts.append(f'<text class="dim" x="{x(place):.1f}" y="{bottom + 18}" text-anchor="middle">{escape(words)}</text>')
+    for share in (0.0, 0.25, 0.5, 0.75, 1.0):
+        value = share * most / 1.1
+        parts.append(f'<line class="grid" x1="{left}" x2="{right}" y1="{y(value):.1f}" y2="{y(value):.1f}"/>')
+        parts.append(f'<text class="dim" x="{left - 8}" y="{y(value) + 4:.1f}" text-anchor="end">{value:,.3g} {escape(unit)}</text>')
+    for index, (label, line) in enumerate(series):
+        colour = _COLOURS[index % len(_COLOURS)]
+        path = " ".join(f"{x(place):.1f},{y(value):.1f}" for place, value in line)
+        parts.append(f'<polyline class="line" stroke="{colour}" points="{path}"/>')
+        parts += [f'<circle cx="{x(place):.1f}" cy="{y(value):.1f}" r="3" fill="{colour}"/>' for place, value in line]
+        parts.append(f'<rect x="{right + 20}" y="{top + 6 + index * 24}" width="12" height="12" fill="{colour}"/>')
+        parts.append(f'<text x="{right + 38}" y="{top + 17 + index * 24}">{escape(label)}</text>')
+    return _svg(title, bottom + 34, parts)
+
+
 def _svg(title: str, height: int, parts: list[str]) -> str:
     inside = "\n".join(parts)
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(title)}">'
