@@ -21,8 +21,8 @@ from ecompulse.collect.recent import Recent
 from ecompulse.contract.check import Checked, check
 from ecompulse.contract.columns import LOGGED
 from ecompulse.contract.convert import to_columns
-from ecompulse.contract.event import Event
 from ecompulse.contract.read import read_events
+from ecompulse.contract.rows import EventRows
 from ecompulse.contract.rules import violations
 from ecompulse.guard.privacy import scrub
 from ecompulse.log.sqlite import SqliteAppender, SqliteReader, file
@@ -57,7 +57,7 @@ def door(group: int, folder: Path) -> list[tuple[str, str, int, float]]:
     events = shop_events(max(group, 1))[:group]
     size = min(group, 100)
     bodies = batches(events, size)
-    read: list[Event] = [event for body in bodies for event in read_events(body).events]
+    read = EventRows.joined([read_events(body).events for body in bodies])
     now = time.time_ns() // 1000
     columns = to_columns(read, now)
     checked: Checked = check(read, now)

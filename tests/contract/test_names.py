@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecompulse.contract.names import first_twice, names_at_most, names_at_most_of_each, names_in, names_of_each, twice
+from ecompulse.contract.names import first_twice, names_at_most, names_at_most_of_each, names_in, twice
 from ecompulse.contract.read import Unreadable, read_events, read_lines
 
 from .strategies import body_of, events
@@ -118,7 +118,7 @@ def test_long_texts_and_many_are_counted_like_short_ones(texts: list[bytes], tim
 @given(sent=st.lists(events(), min_size=1, max_size=4))
 def test_a_read_event_has_no_more_names_than_its_bytes(sent: list[Any]) -> None:
     read = read_events(body_of(*sent))
-    assert all(count <= names_in(one) for count, one in zip(names_of_each(read.events), sent, strict=True))
+    assert all(count <= names_in(one) for count, one in zip(read.events.names(), sent, strict=True))
 
 
 @st.composite

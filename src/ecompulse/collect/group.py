@@ -16,6 +16,7 @@ from ecompulse.collect.recent import Recent
 from ecompulse.contract.check import Checked, check
 from ecompulse.contract.columns import DeadLetter, Violation
 from ecompulse.contract.read import Read
+from ecompulse.contract.rows import EventRows
 
 SHOWN_ID_LIMIT: Final = 200
 """Characters of a wrong event_id that are told back."""
@@ -109,7 +110,7 @@ def _checked(tickets: list[Ticket]) -> Checked | None:
     first = tickets[0].intake
     if len(tickets) == 1:
         return check(first.read.events, first.received_at_us, first.site, first.dialect, first.sender_key) if first.read.events else None
-    events = [event for ticket in tickets for event in ticket.intake.read.events]
+    events = EventRows.joined([ticket.intake.read.events for ticket in tickets])
     if not events:
         return None
     return check(events, first.received_at_us, *(_spread(tickets, name) for name in ("site", "dialect", "sender_key")))
@@ -121,7 +122,7 @@ def _spread(tickets: list[Ticket], name: str) -> Any:
     first: str | None = values[0]
     if values.count(first) == len(values):
         return first
-    return [value for ticket, value in zip(tickets, values, strict=True) for _ in ticket.intake.read.events]
+    return [value for ticket, value in zip(tickets, values, strict=True) for _ in ticket.intake.read.positions]
 
 
 def _with_origin(tickets: list[Ticket], checked: Checked) -> pa.RecordBatch:

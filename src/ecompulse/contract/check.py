@@ -26,7 +26,7 @@ class Checked(Struct, frozen=True):
 
 
 def check(
-    events: list[Event],
+    events: Sequence[Event],
     received_at_us: int,
     site: str | Sequence[str] = "default",
     dialect: str | Sequence[str] = "canonical",

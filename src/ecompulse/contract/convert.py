@@ -17,7 +17,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
-from msgspec.structs import astuple
 
 from ecompulse.contract.columns import FILLED_ID, FILLED_TIME, ITEM, LOGGED, SHARED_ROWS_MAX, TIME, Violation, nulls
 from ecompulse.contract.event import (
@@ -28,11 +27,9 @@ from ecompulse.contract.event import (
     MONEY_FIELDS,
     PROPERTY_FIELDS,
     Event,
-    KeptEvent,
-    Metadata,
-    Properties,
 )
 from ecompulse.contract.money import money_array, scaled, scaled_money
+from ecompulse.contract.rows import ENVELOPE, EventRows, Rest
 
 Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 Kind = Literal["text", "time", "money", "integer", "number", "items"]
@@ -51,6 +48,9 @@ class Block(Struct, frozen=True):
 
     names: list[str]
     numbers: np.ndarray[Any, Any]
+
+
+_NONE: Final = Block([], np.zeros((0, 0)))
 
 
 class Columns(Struct):
@@ -85,13 +85,14 @@ def to_columns(events: Sequence[Event], received_at_us: int) -> Columns:
     """
     count = len(events)
     wrong: list[Violation] = []
-    envelope, held = _held(events)
+    rows = events if isinstance(events, EventRows) else EventRows.of(events)
+    envelope, held = _held(rows)
     arrays = dict(without_values(count))
     filled = np.zeros(count, np.uint8)
     arrays["event_id"] = _ids(envelope["event_id"], filled, wrong)
     arrays["timestamp"] = _times("timestamp", envelope["timestamp"], wrong, filled, received_at_us)
     arrays["received_at"] = _plain(TIME, np.full(count, received_at_us, np.int64))
-    arrays["filled"] = _plain(pa.uint8(), filled)
+    arrays["filled"] = _plain(_UINT8, filled)
     for name, values in held["time"].items():
         arrays[name] = _times(name, values, wrong)
     texts = held["text"]
@@ -100,7 +101,7 @@ def to_columns(events: Sequence[Event], received_at_us: int) -> Columns:
     money = _money(held["money"], count, arrays, wrong)
     numbers = _numbers(held["integer"], held["number"], count, arrays, wrong)
     for name, values in held["items"].items():
-        arrays[name] = _items(events, values, wrong)
+        arrays[name] = _items(values, rows.rests, wrong)
     if len(wrong) > 1:
         wrong.sort(key=_place)
     names = [*_ALWAYS, *(name for columns in held.values() for name in columns)]
@@ -108,21 +109,24 @@ def to_columns(events: Sequence[Event], received_at_us: int) -> Columns:
     return Columns(count, received_at_us, arrays, names, wrong, kinds, texts, lengths, places, money, numbers)
 
 
-def _held(events: Sequence[Event]) -> tuple[dict[str, Values], dict[Kind, dict[str, Values]]]:
+def _held(rows: EventRows) -> tuple[dict[str, Values], dict[Kind, dict[str, Values]]]:
     """The envelope's values by field, and by kind those of the columns that hold anything."""
-    envelope: dict[str, Values] = dict(zip(ENVELOPE_FIELDS, zip(*map(astuple, events), strict=False), strict=False))
-    held: dict[Kind, dict[str, Values]] = {kind: {} for kind in get_args(Kind)}
+    envelope: dict[str, Values] = dict(zip(ENVELOPE, zip(*rows.envelopes, strict=True), strict=True))
+    held: dict[Kind, dict[str, Values]] = {kind: {} for kind in _KINDS}
+    nothing = (None,) * len(rows)  # comparing ends at the first value, and most columns have none
     for kind, name in _ENVELOPE_KINDS:
-        if _holds(envelope[name]):
+        if envelope[name] != nothing:
             held[kind][name] = envelope[name]
-    for field, nothing, kinds in (("properties", Properties(), _PROPERTY_KINDS), ("metadata", Metadata(), _METADATA_KINDS)):
-        objects = envelope[field]
-        if not all(objects):
-            objects = [one or nothing for one in objects]
-        for (kind, name), values in zip(kinds, zip(*map(astuple, objects), strict=True), strict=True):
-            if _holds(values):
+    for tuples, kinds in ((rows.abouts, _PROPERTY_KINDS), (rows.hows, _METADATA_KINDS)):
+        for (kind, name), values in zip(kinds, zip(*tuples, strict=True), strict=True):
+            if values != nothing:
                 held[kind][name] = values
-    held["text"].update(_rests(events))
+    for column, attribute in _RESTS if rows.rests else ():
+        texts: list[str | None] = [None] * len(rows)
+        for place, rest in rows.rests.items():
+            texts[place] = getattr(rest, attribute)
+        if texts.count(None) < len(texts):
+            held["text"][column] = texts
     return envelope, held
 
 
@@ -134,6 +138,7 @@ def _kind(name: str) -> Kind:
     return "items" if name == "items" else "number" if name == "duration_ms" else "text"
 
 
+_KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 _ALWAYS: Final = ("event_id", "timestamp", "received_at", "filled")
 _ENVELOPE_KINDS: Final[tuple[tuple[Kind, str], ...]] = (
     ("text", "event_type"),
@@ -143,30 +148,13 @@ _ENVELOPE_KINDS: Final[tuple[tuple[Kind, str], ...]] = (
 _PROPERTY_KINDS: Final = tuple((_kind(name), name) for name in PROPERTY_FIELDS)
 _METADATA_KINDS: Final[tuple[tuple[Kind, str], ...]] = tuple(("text", name) for name in METADATA_FIELDS)
 _ORDER: Final = {name: place for place, name in enumerate((*ENVELOPE_FIELDS, *PROPERTY_FIELDS))}
-_RESTS: Final = (("properties", "rest_properties"), ("metadata", "rest_metadata"), ("extra", "rest_envelope"))
-"""(column, attribute of a `KeptEvent`)."""
+_RESTS: Final = (("properties", "properties"), ("metadata", "metadata"), ("extra", "envelope"))
+"""(column, attribute of a `Rest`)."""
 
 
 def _place(violation: Violation) -> int:
     """The order in which fields are looked at: of several that are wrong in an event, the first is named."""
     return _ORDER[violation.field.removeprefix("properties.").partition(".")[0]]
-
-
-def _holds(values: Values) -> bool:
-    """Whether there is any value; most columns have none."""
-    return any(values) or values.count(None) < len(values)
-
-
-def _rests(events: Sequence[Event]) -> dict[str, Values]:
-    kept = [row for row, kind in enumerate(map(type, events)) if kind is KeptEvent]
-    found: dict[str, Values] = {}
-    for column, attribute in _RESTS if kept else ():
-        values: list[str | None] = [None] * len(events)
-        for row in kept:
-            values[row] = getattr(events[row], attribute)
-        if _holds(values):
-            found[column] = values
-    return found
 
 
 def without_values(count: int) -> dict[str, pa.Array]:
@@ -214,6 +202,8 @@ _TYPE_PLACES: Final = {name: place for place, name in enumerate(EVENT_TYPES)}
 
 
 def _money(held: dict[str, Values], count: int, arrays: dict[str, pa.Array], wrong: list[Violation]) -> Block:
+    if not held:
+        return _NONE
     joined = [value for values in held.values() for value in values]
     names = list(held)
     units, present, odd = scaled(joined)
@@ -229,6 +219,8 @@ def _money(held: dict[str, Values], count: int, arrays: dict[str, pa.Array], wro
 def _numbers(
     integers: dict[str, Values], floats: dict[str, Values], count: int, arrays: dict[str, pa.Array], wrong: list[Violation]
 ) -> Block:
+    if not integers and not floats:
+        return _NONE
     names = [*integers, *floats]
     matrix = np.empty((len(names), count))
     if integers:
@@ -246,6 +238,7 @@ def _numbers(
     return Block(names, matrix)
 
 
+_UINT8: Final = pa.uint8()
 _INT32: Final = 2**31
 
 
@@ -360,13 +353,13 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 _YEAR_1_US: Final = (datetime(1, 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND
 
 
-def _items(events: Sequence[Event], values: Values, wrong: list[Violation]) -> pa.Array:
-    offsets, ids, names, categories, quantities, prices, rests = [0], [], [], [], [], [], []
+def _items(values: Values, rests: dict[int, Rest], wrong: list[Violation]) -> pa.Array:
+    offsets, ids, names, categories, quantities, prices, extras = [0], [], [], [], [], [], []
     present = np.zeros(len(values), bool)
     for row, items in enumerate(values):
         if items is not None:
             present[row] = True
-            kept = getattr(events[row], "rest_items", ())
+            kept = rests[row].items if row in rests else ()
             for index, item in enumerate(items):
                 price = scaled_money(item.price)
                 if price is None:
@@ -380,7 +373,7 @@ def _items(events: Sequence[Event], values: Values, wrong: list[Violation]) -> p
                 categories.append(item.product_category)
                 quantities.append(item.quantity if small else 0)
                 prices.append(price or 0)
-                rests.append(kept[index] if kept else None)
+                extras.append(kept[index] if kept else None)
         offsets.append(len(ids))
     lines = pa.StructArray.from_arrays(
         [
@@ -389,7 +382,7 @@ def _items(events: Sequence[Event], values: Values, wrong: list[Violation]) -> p
             pa.array(categories, pa.string()),
             pa.array(quantities, pa.int32()),
             money_array(np.array(prices, np.int64)),
-            pa.array(rests, pa.string()),
+            pa.array(extras, pa.string()),
         ],
         fields=list(ITEM),
     )

@@ -9,13 +9,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from itertools import repeat
 from typing import Any, Final
 
 import numpy as np
-from msgspec.structs import astuple
-
-from ecompulse.contract.event import ENVELOPE_FIELDS, ITEM_FIELDS, METADATA_FIELDS, PROPERTY_FIELDS, Event
 
 Integers = np.ndarray[Any, np.dtype[np.int64]]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
@@ -54,29 +50,6 @@ def _ends(text: bytes) -> Iterator[tuple[int, Mask]]:
         colons = whole[start : start + _STEP] == ord(":")
         before = whole[start - 1 : start - 1 + len(colons)]
         yield start, colons & ((before == ord('"')) | (before <= ord(" ")))
-
-
-def names_of_each(events: Sequence[Event]) -> list[int]:
-    """From how many names each event was read, if nothing was given as null and all was of the contract."""
-    rows = [astuple(event) for event in events]
-    nothing = list(map(tuple.count, rows, repeat(None)))
-    names = []
-    for row, less in zip(rows, nothing, strict=True):
-        count = _ENVELOPE - less
-        about, how = row[_ABOUT], row[_HOW]
-        if about is not None:
-            count += _PROPERTIES - astuple(about).count(None)
-            if about.items is not None:
-                count += sum(_ITEM - astuple(line).count(None) for line in about.items)
-        if how is not None:
-            count += _METADATA - astuple(how).count(None)
-        names.append(count)
-    return names
-
-
-_ENVELOPE, _PROPERTIES, _METADATA, _ITEM = map(len, (ENVELOPE_FIELDS, PROPERTY_FIELDS, METADATA_FIELDS, ITEM_FIELDS))
-_ABOUT: Final = ENVELOPE_FIELDS.index("properties")
-_HOW: Final = ENVELOPE_FIELDS.index("metadata")
 
 
 def names_in(value: Any) -> int:

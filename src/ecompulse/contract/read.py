@@ -26,7 +26,8 @@ from ecompulse.contract.event import (
     Event,
     KeptEvent,
 )
-from ecompulse.contract.names import TWICE, first_twice, names_at_most, names_at_most_of_each, names_in, names_of_each, twice
+from ecompulse.contract.names import TWICE, first_twice, names_at_most, names_at_most_of_each, names_in, twice
+from ecompulse.contract.rows import EventRows
 
 
 class Unreadable(ValueError):
@@ -49,7 +50,7 @@ class Rejection(Struct, frozen=True):
 class Read(Struct):
     """What a request held. `positions[i]` is the index in the request of `events[i]`; `raw(i)` gives the bytes of the event at index i."""
 
-    events: list[Event]
+    events: EventRows
     positions: Sequence[int]
     rejected: list[Rejection]
     raw: Callable[[int], bytes]
@@ -124,9 +125,10 @@ def read_lines(body: bytes) -> Read:
         try:
             events = _one.decode_lines(body)
             if len(events) == len(lines):  # the decoder also takes two events on one line
-                if names_at_most(body) == sum(names_of_each(events)):
-                    return Read(events, range(len(lines)), [], lines.__getitem__)
-                return _looked_at(list(enumerate(events)), [], lines, None)
+                rows = EventRows.of(events)
+                if names_at_most(body) == sum(names := rows.names()):
+                    return Read(rows, range(len(lines)), [], lines.__getitem__)
+                return _looked_at(rows, names, list(range(len(lines))), lines, rejected=[])
         except _MALFORMED:
             pass  # which line, and why, is found below
     read = _each(lines, None)
@@ -137,17 +139,15 @@ def read_lines(body: bytes) -> Read:
 
 def from_dicts(dicts: Sequence[dict[str, Any]], raws: Sequence[bytes] | None = None) -> Read:
     """Read events that a dialect has mapped to the canonical envelope; `raws` are the bytes each was sent as."""
-    read = Read([], [], [], lambda index: raws[index] if raws is not None else _encode(dicts[index]))
-    positions: list[int] = []
-    read.positions = positions
+    events, positions, rejected = [], [], []
     for index, event in enumerate(dicts):
         kept = _kept_or_rejected(index, event, raws[index] if raws is not None else None)
         if isinstance(kept, Rejection):
-            read.rejected.append(kept)
+            rejected.append(kept)
         else:
-            read.events.append(kept)
+            events.append(kept)
             positions.append(index)
-    return read
+    return Read(EventRows.of(events), positions, rejected, lambda index: raws[index] if raws is not None else _encode(dicts[index]))
 
 
 _MALFORMED: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -160,10 +160,12 @@ _HALF_A_PAIR: Final = re.compile(rb"(?<!\\)(?:\\\\)*(\\u[dD][89abAB]..(?!\\u[dD]
 
 def _whole_body(events: list[Event], body: bytes, sent_at: str | None = None, outside: int = 0) -> Read:
     """What a body holds whose events could be decoded; `outside` is how many names stand around them."""
-    if names_at_most(body) == sum(names_of_each(events)) + outside:
-        return Read(_with_sent_at(events, sent_at), range(len(events)), [], lambda index: _split(body)[0][index])
+    rows = EventRows.of(events)
+    events.clear()  # while they are in the processor's cache
+    if names_at_most(body) == sum(names := rows.names()) + outside:
+        return Read(rows.with_sent_at(sent_at), range(len(rows)), [], lambda index: _split(body)[0][index])
     raws, _ = _split(body)
-    return _unless_alone(_looked_at(list(enumerate(events)), [], raws, sent_at), raws, body)
+    return _unless_alone(_looked_at(rows, names, list(range(len(rows))), raws, rejected=[], sent_at=sent_at), raws, body)
 
 
 def _unless_alone(read: Read, raws: list[bytes], body: bytes) -> Read:
@@ -175,14 +177,6 @@ def _unless_alone(read: Read, raws: list[bytes], body: bytes) -> Read:
         if wrong.reason == TWICE:
             raise Unreadable(f"{wrong.field} {TWICE}")
     return read
-
-
-def _with_sent_at(events: list[Event], sent_at: str | None) -> list[Event]:
-    if sent_at is not None:
-        for event in events:
-            if event.sent_at is None:
-                event.sent_at = sent_at
-    return events
 
 
 def _unreadable(body: bytes, error: Exception) -> Unreadable:
@@ -238,46 +232,50 @@ def _look_around(body: bytes, raws: list[bytes], fields: dict[str, Raw]) -> None
 
 def _each(raws: list[bytes], sent_at: str | None) -> Read:
     """Read each event by itself."""
-    decoded: list[tuple[int, Event]] = []
+    events: list[Event] = []
+    positions: list[int] = []
     rejected: list[Rejection] = []
     for index, raw in enumerate(raws):
+        found: Event | Rejection | None
         try:
             if b"\\u0000" in raw:
                 raise msgspec.ValidationError("look closer")
-            decoded.append((index, _one.decode(raw)))
+            found = _one.decode(raw)
         except msgspec.ValidationError as error:
             found = _closer(index, raw, error)
-            if isinstance(found, Rejection):
-                rejected.append(found)
-            else:
-                decoded.append((index, found))
         except _MALFORMED as error:
-            rejected.append(Rejection(index, None, "", f"{_NOT_JSON}{_unreadable(raw, error)}", raw))
-    return _looked_at(decoded, rejected, raws, sent_at)
-
-
-def _looked_at(decoded: list[tuple[int, Event]], rejected: list[Rejection], raws: list[bytes], sent_at: str | None) -> Read:
-    """What was decoded, each event beside its index, after another look at those whose bytes hold more names than that."""
-    events, positions = [event for _, event in decoded], [index for index, _ in decoded]
-    odd = np.flatnonzero(names_at_most_of_each([raws[index] for index in positions]) != names_of_each(events))
-    gone = []
-    for place in odd.tolist():
-        if type(events[place]) is KeptEvent:
-            continue
-        found = _closer(positions[place], raws[positions[place]], None, events[place])
+            found = Rejection(index, None, "", f"{_NOT_JSON}{_unreadable(raw, error)}", raw)
         if isinstance(found, Rejection):
             rejected.append(found)
-            gone.append(place)
-        else:
-            events[place] = found
-    for place in reversed(gone):
-        del events[place], positions[place]
+        elif found is not None:
+            events.append(found)
+            positions.append(index)
+    rows = EventRows.of(events)
+    return _looked_at(rows, rows.names(), positions, raws, rejected=rejected, sent_at=sent_at)
+
+
+def _looked_at(
+    rows: EventRows, names: list[int], positions: list[int], raws: list[bytes], *, rejected: list[Rejection], sent_at: str | None = None
+) -> Read:
+    """What was decoded, after another look at events whose bytes may hold more than the `names` that were decoded."""
+    gone = set()
+    for place in np.flatnonzero(names_at_most_of_each([raws[index] for index in positions]) != names).tolist():
+        if place in rows.rests:
+            continue
+        found = _closer(positions[place], raws[positions[place]], None)
+        if isinstance(found, Rejection):
+            rejected.append(found)
+            gone.add(place)
+        elif found is not None:
+            rows.put(place, found)
+    if gone:
+        rows, positions = rows.without(gone), [index for place, index in enumerate(positions) if place not in gone]
     rejected.sort(key=lambda one: one.index)
-    return Read(_with_sent_at(events, sent_at), positions, rejected, raws.__getitem__)
+    return Read(rows.with_sent_at(sent_at), positions, rejected, raws.__getitem__)
 
 
-def _closer(index: int, raw: bytes, wrong_type: msgspec.ValidationError | None, decoded: Event | None = None) -> Event | Rejection:
-    """Read one event name by name, after what its bytes hold was not all `decoded`, or could not be."""
+def _closer(index: int, raw: bytes, wrong_type: msgspec.ValidationError | None) -> Event | Rejection | None:
+    """Read one event name by name. None where that gives no more than decoding gave: something was null, or a text looks like a name."""
     try:
         found = _anything.decode(raw)
     except (msgspec.ValidationError, RecursionError) as second:  # a number out of range, or nested too deeply
@@ -289,8 +287,8 @@ def _closer(index: int, raw: bytes, wrong_type: msgspec.ValidationError | None, 
     path = twice(raw, found)
     if path is not None:
         return Rejection(index, _told_id(found), path, TWICE, raw)
-    if decoded is not None and not _unnamed(found):
-        return decoded  # something was given as null, or a text holds what looks like a name
+    if wrong_type is None and not _unnamed(found):
+        return None
     return _kept_or_rejected(index, found, raw, walked=not _needs_a_walk(raw))
 
 

@@ -1,0 +1,128 @@
+"""Events on their way from bytes to columns, as tuples of their values.
+
+A struct of fifty fields that is taken up again much later has left the processor's cache, and most of what it says is None. The tuples that
+counting and columns need in any case are made while it is still there, and the struct is let go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, repeat
+from typing import Any, Final, overload
+
+from msgspec import Struct
+from msgspec.structs import astuple
+
+from ecompulse.contract.event import ENVELOPE_FIELDS, ITEM_FIELDS, METADATA_FIELDS, PROPERTY_FIELDS, Event, KeptEvent, Metadata, Properties
+
+Values = tuple[Any, ...]
+_ABOUT: Final = ENVELOPE_FIELDS.index("properties")
+_HOW: Final = ENVELOPE_FIELDS.index("metadata")
+ENVELOPE: Final = ENVELOPE_FIELDS[:_ABOUT]
+"""The fields of the envelope but properties and metadata, which are its last."""
+_SENT_AT: Final = ENVELOPE.index("sent_at")
+_ITEMS: Final = PROPERTY_FIELDS.index("items")
+_NAMES: Final = len(ENVELOPE_FIELDS) + len(PROPERTY_FIELDS) + len(METADATA_FIELDS)
+_NO_PROPERTIES: Final = astuple(Properties())
+_NO_METADATA: Final = astuple(Metadata())
+
+
+class Rest(Struct, frozen=True, gc=False):
+    """What an event holds that the contract does not name, as JSON, by where it stood."""
+
+    properties: str | None
+    metadata: str | None
+    envelope: str | None
+    items: tuple[str | None, ...]
+
+
+class EventRows(Sequence[Event]):
+    """Events by their values: a sequence of events, each made anew when it is asked for."""
+
+    __slots__ = ("abouts", "envelopes", "hows", "rests")
+
+    def __init__(self, envelopes: list[Values], abouts: list[Values], hows: list[Values], rests: dict[int, Rest]) -> None:
+        """Of each event the values of `ENVELOPE`, of its properties and of its metadata; and by its place what of it nobody named."""
+        self.envelopes, self.abouts, self.hows, self.rests = envelopes, abouts, hows, rests
+
+    @classmethod
+    def of(cls, events: Iterable[Event]) -> EventRows:
+        """The rows of events."""
+        rows = list(map(astuple, events))
+        rests = (
+            {}
+            if set(map(len, rows)) <= {len(ENVELOPE_FIELDS)}
+            else {n: Rest(*row[_HOW + 1 :]) for n, row in enumerate(rows) if len(row) > _HOW + 1}
+        )
+        abouts, hows = [row[_ABOUT] for row in rows], [row[_HOW] for row in rows]
+        return cls(
+            [row[:_ABOUT] for row in rows],
+            list(map(astuple, abouts)) if all(abouts) else [_NO_PROPERTIES if one is None else astuple(one) for one in abouts],
+            list(map(astuple, hows)) if all(hows) else [_NO_METADATA if one is None else astuple(one) for one in hows],
+            rests,
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[EventRows]) -> EventRows:
+        """The rows of all parts, one after the other."""
+        if len(parts) == 1:
+            return parts[0]
+        rests, start = {}, 0
+        for part in parts:
+            rests.update({start + place: rest for place, rest in part.rests.items()})
+            start += len(part)
+        envelopes, abouts, hows = (
+            list(chain.from_iterable(lists)) for lists in zip(*((part.envelopes, part.abouts, part.hows) for part in parts), strict=True)
+        )
+        return cls(envelopes, abouts, hows, rests)
+
+    def __len__(self) -> int:
+        return len(self.envelopes)
+
+    @overload
+    def __getitem__(self, place: int) -> Event: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Event]: ...
+    def __getitem__(self, place: int | slice) -> Event | list[Event]:
+        if isinstance(place, slice):
+            return [self[one] for one in range(*place.indices(len(self)))]
+        about, how, rest = self.abouts[place], self.hows[place], self.rests.get(place % len(self))
+        values = (
+            *self.envelopes[place],
+            None if about is _NO_PROPERTIES else Properties(*about),
+            None if how is _NO_METADATA else Metadata(*how),
+        )
+        return Event(*values) if rest is None else KeptEvent(*values, *astuple(rest))
+
+    def __iter__(self) -> Iterator[Event]:
+        return map(self.__getitem__, range(len(self)))
+
+    def put(self, place: int, event: Event) -> None:
+        """Let another event stand at a place."""
+        other = EventRows.of([event])
+        self.envelopes[place], self.abouts[place], self.hows[place] = other.envelopes[0], other.abouts[0], other.hows[0]
+        if other.rests:
+            self.rests[place] = other.rests[0]
+
+    def without(self, gone: set[int]) -> EventRows:
+        """The rows but some."""
+        return EventRows.of(event for place, event in enumerate(self) if place not in gone) if gone else self
+
+    def with_sent_at(self, sent_at: str | None) -> EventRows:
+        """The same, with a time of sending for those that have none."""
+        if sent_at is not None:
+            envelopes = [row if row[_SENT_AT] is not None else (*row[:_SENT_AT], sent_at, *row[_SENT_AT + 1 :]) for row in self.envelopes]
+            return EventRows(envelopes, self.abouts, self.hows, self.rests)
+        return self
+
+    def names(self) -> list[int]:
+        """From how many names each event was read, if nothing was given as null and all was of the contract."""
+        absent = (map(tuple.count, values, repeat(None)) for values in (self.envelopes, self.abouts, self.hows))
+        names = [_NAMES - of_envelope - of_about - of_how for of_envelope, of_about, of_how in zip(*absent, strict=True)]
+        for values, nothing in ((self.abouts, _NO_PROPERTIES), (self.hows, _NO_METADATA)):
+            if nothing in values:
+                names = [count - (one is nothing) for count, one in zip(names, values, strict=True)]
+        for place, about in enumerate(self.abouts):
+            if about[_ITEMS]:
+                names[place] += sum(len(ITEM_FIELDS) - astuple(line).count(None) for line in about[_ITEMS])
+        return names
