@@ -40,7 +40,7 @@ class AgeClock:
         ahead = wall - steady - self._offset > JUMP_SECONDS
         if ahead and self._ahead_since is None:
             self._ahead_since = steady
-            logger.warning("the clock was set ahead; the log's files are not deleted for their age by it before an hour has passed")
+            logger.warning("the clock was set ahead, or the machine slept; no file of the log is deleted for its age by it within an hour")
         if not ahead or (self._ahead_since is not None and steady - self._ahead_since >= TRUST_SECONDS):
             self._offset, self._ahead_since = wall - steady, None
         return steady + self._offset
