@@ -39,6 +39,10 @@ def replay_file(system: RunningSystem, lines: list[bytes]) -> subprocess.Complet
 
 def test_letters_are_exported_edited_and_replayed_from_a_file_once(running_system: RunningSystem) -> None:
     reject(running_system, "a", "b", "c", "d")
+    grouped = json.loads(running_system.command("dead-letters", "list", "--by-reason", "--dialect", "canonical", "--json").stdout)
+    assert [(group["field"], group["waiting"], group["replayed"]) for group in grouped] == [("properties.product_id", 4, 0)]
+    listed = json.loads(running_system.command("dead-letters", "list", "--dialect", "segment", "--json").stdout)
+    assert listed == []
     exported = running_system.command("dead-letters", "export", "--field", "properties.product_id")
     assert "4 of 4" in exported.stderr
     lines = [json.loads(line) for line in exported.stdout.splitlines()]

@@ -84,7 +84,7 @@ COMMANDS: tuple[Command, ...] = (
         "letters:show_all",
         STORED,
         "List events that were not taken, and why.",
-        ("ecompulse dead-letters list", "ecompulse dead-letters list --reason currency --json"),
+        ("ecompulse dead-letters list", "ecompulse dead-letters list --by-reason", "ecompulse dead-letters list --reason currency --json"),
     ),
     Command("dead-letters show", "letters:show", STORED, "Show one dead letter whole.", ("ecompulse dead-letters show 0-1042",)),
     Command(

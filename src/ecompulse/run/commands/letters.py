@@ -17,16 +17,26 @@ from ecompulse.run.tables import print_json, print_table
 SET = "FIELD=VALUE to correct before, such as properties.currency=EUR; a value that is JSON is taken as that."
 FILE = "Lines of `dead-letters export`, edited: each letter is sent with the event of its line. - is standard input."
 BODY_SHOWN = 60
+Reason = Annotated[str | None, Parameter(help="Only those whose reason contains this.")]
+Field = Annotated[str | None, Parameter(help="Only those rejected for this field, such as properties.product_id.")]
+Dialect = Annotated[str | None, Parameter(help="Only those that came in this dialect, such as segment.")]
 EXPORTED_MAX = 100_000
 """Letters: what a query may return, unless ECOMPULSE_QUERY_ROWS says otherwise."""
 EXPORTED_AT_ONCE = 500
 EXPORTED_BYTES = 8_000_000
 """Bytes of bodies that are asked for at once, unless a single one is larger."""
 
-_NAMES = ("id", "received_at", "reason", "field", "dialect", "site", "event_type", "replayed_at", "body")
+_NAMES = (
+    "id", "received_at", "reason", "field", "dialect", "site", "sender_key", "event_id", "event_type", "replayed_at", "body", "body_base64",
+)  # fmt: skip
 _LIST = """
-select id, received_at::varchar as received_at, reason, field, dialect, site, event_type, replayed_at::varchar as replayed_at, body
+select id, received_at::varchar, reason, field, dialect, site, sender_key, event_id, event_type, replayed_at::varchar, body,
+    to_base64(body_bytes)
 from dead_letters where {where} order by received_at desc, id limit {limit}"""
+_GROUPED_NAMES = ("reason", "field", "waiting", "replayed", "last_received_at")
+_GROUPED = """
+select reason, field, count(*) - count(replayed_at) as waiting, count(replayed_at) as replayed, max(received_at)::varchar
+from dead_letters where {where} group by reason, field order by count(*) desc, reason, field limit {limit}"""
 _SIZES = "select id, strlen(body) from dead_letters where {where} order by received_at desc, id limit {limit}"
 _WHOLE_NAMES = ("id", "reason", "field", "dialect", "received_at", "body", "body_base64")
 _WHOLE = """
@@ -36,21 +46,34 @@ from dead_letters where id in ({ids}) order by received_at desc, id"""
 
 def show_all(
     *,
-    reason: Annotated[str | None, Parameter(help="Only those whose reason contains this.")] = None,
-    field: Annotated[str | None, Parameter(help="Only those rejected for this field, such as properties.product_id.")] = None,
+    reason: Reason = None,
+    field: Field = None,
+    dialect: Dialect = None,
+    by_reason: Annotated[bool, Parameter(negative=(), help="Count them by reason and field instead.")] = False,
     limit: Annotated[int, Parameter(help="How many, the newest first.")] = 50,
     json: Json = False,
     settings: Given = NONE_GIVEN,
 ) -> int:
     """List events that were not taken, the newest first: when, why, and how each begins."""
-    found = _find(settings, _where(reason, field), limit)
+    from ecompulse.run.asking import opened
+
+    where, empty = _where(reason, field, dialect), "There are no dead letters: every event received was taken."
+    if by_reason:
+        with opened(flags.read(settings).settings) as store:
+            groups = store.ask(_GROUPED.format(where=where, limit=int(limit)))
+        if json:
+            print_json([dict(zip(_GROUPED_NAMES, group, strict=True)) for group in groups])
+        else:
+            print_table(("reason", "field", "waiting", "replayed", "last received"), [(*g[:4], g[4][:19]) for g in groups], empty)
+        return 0
+    found = _find(settings, where, limit)
     if json:
         print_json(found)
     else:
         rows = [
             (r["id"], r["received_at"][:19], r["field"], r["reason"], r["replayed_at"] and "replayed", _short(r["body"])) for r in found
         ]
-        print_table(("id", "received", "field", "reason", "", "body"), rows, "There are no dead letters: every event received was taken.")
+        print_table(("id", "received", "field", "reason", "", "body"), rows, empty)
     return 0
 
 
@@ -65,8 +88,9 @@ def show(letter: str, *, settings: Given = NONE_GIVEN) -> int:
 
 def export(
     *,
-    reason: Annotated[str | None, Parameter(help="Only those whose reason contains this.")] = None,
-    field: Annotated[str | None, Parameter(help="Only those rejected for this field, such as properties.product_id.")] = None,
+    reason: Reason = None,
+    field: Field = None,
+    dialect: Dialect = None,
     limit: Annotated[int, Parameter(help="How many at most, the newest first.")] = EXPORTED_MAX,
     settings: Given = NONE_GIVEN,
 ) -> int:
@@ -77,7 +101,7 @@ def export(
     from ecompulse.analyze.letter_line import written
     from ecompulse.run.asking import opened
 
-    where, count = f"replayed_at is null and {_where(reason, field)}", 0
+    where, count = f"replayed_at is null and {_where(reason, field, dialect)}", 0
     with opened(flags.read(settings).settings) as store:
         ((found,),) = store.ask(f"select count(*) from dead_letters where {where}")
         for letter in _whole(store, where, limit):
@@ -112,13 +136,24 @@ def replay(
         raise Refused("Which dead letters?", "Name ids, or choose with --reason or --field; `ecompulse dead-letters list` shows them.")
     corrections = dict(_change(text) for text in changes or [])
     address, sent = flags.read(settings).settings.serve, Sent()
-    if file is not None:
-        send_edited(address, letter_file.lines(file), corrections, sent)
-    else:
-        ids = letters or [row["id"] for row in _find(settings, f"replayed_at is null and {_where(reason, field)}", 100_000)]
-        send_ids(address, ids, corrections, sent)
+    try:
+        if file is not None:
+            send_edited(address, letter_file.lines(file), corrections, sent)
+        else:
+            send_ids(address, letters or _waiting(settings, _where(reason, field)), corrections, sent)
+    except Refused:
+        if sent != Sent():  # the API ended in the middle: what was sent is sent
+            told(sent, json=json)
+        raise
     told(sent, json=json)
     return NOT_SO if sent.rejected or sent.unused else 0
+
+
+def _waiting(settings: flags.SettingFlags, where: str) -> list[str]:
+    from ecompulse.run.asking import opened
+
+    with opened(flags.read(settings).settings) as store:
+        return [row[0] for row in store.ask(f"select id from dead_letters where replayed_at is null and {where} limit {EXPORTED_MAX}")]
 
 
 def _find(settings: flags.SettingFlags, where: str, limit: int) -> list[dict[str, Any]]:
@@ -140,8 +175,9 @@ def _whole(store: Any, where: str, limit: int) -> Iterator[dict[str, Any]]:
         group, size = [*group, letter], size + length
 
 
-def _where(reason: str | None, field: str | None) -> str:
-    parts = ([f"contains(reason, {_quoted(reason)})"] if reason else []) + ([f"field = {_quoted(field)}"] if field else [])
+def _where(reason: str | None, field: str | None, dialect: str | None = None) -> str:
+    parts = [f"contains(reason, {_quoted(reason)})"] if reason else []
+    parts += [f"{name} = {_quoted(value)}" for name, value in (("field", field), ("dialect", dialect)) if value]
     return " and ".join(parts) or "true"
 
 
