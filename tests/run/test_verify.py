@@ -116,6 +116,10 @@ DAMAGES = {
         'update positions set "offset" = "offset" + case "partition" when 0 then -1 else 1 end',
         "partition 0 nothing from offset 12 on rows or dead letters up to 12",
     ),
+    "a row moved to another partition": (
+        "update events set log_partition = 0, log_offset = 9 where log_partition = 1 and log_offset = 2",
+        "partition 0 · shop · segment · web · page_view",
+    ),
     "an event lost here and another doubled there": (
         f"""delete from events where event_id = '{FIFTH}';
         insert into events select * replace (uuid() as event_id, 1::smallint as log_partition, 77 as log_offset) from events
