@@ -103,17 +103,20 @@ VISITORS: Final = """
 select site, anonymous_id, arg_min(user_id, (since, user_id)) as user_id from identities group by site, anonymous_id
 """
 
-SESSIONS: Final = """
-with parts as (
-    select p.*, coalesce(p.user_id, p.who.user_id, v.user_id, p.anonymous_id) as visitor
-    from session_parts p left join visitors v on v.site = p.site and v.anonymous_id = p.anonymous_id
-), numbered as (
-    select *, case when session_id is null then sum(pause) over (
-            partition by site, session_id, visitor order by began.at, began.id rows unbounded preceding) end as stretch
-    from (select *, case when session_id is null and began.at - max(ended_at) over (
-            partition by site, session_id, visitor order by began.at, began.id rows between unbounded preceding and 1 preceding)
+_SEEN_PARTS: Final = """
+select p.*, coalesce(p.user_id, p.who.user_id, v.user_id, p.anonymous_id) as visitor
+from session_parts p left join visitors v on v.site = p.site and v.anonymous_id = p.anonymous_id
+where p.session_id is {given}"""
+
+SESSIONS: Final = f"""
+with numbered as (  -- only parts without a session id have to be put in order
+    select *, null::hugeint as stretch from ({_SEEN_PARTS.format(given="not null")})
+    union all
+    select * exclude (pause), sum(pause) over (partition by site, visitor order by began.at, began.id rows unbounded preceding) as stretch
+    from (select *, case when began.at - max(ended_at) over (
+            partition by site, visitor order by began.at, began.id rows between unbounded preceding and 1 preceding)
             <= interval 30 minutes then 0 else 1 end as pause
-        from parts)
+        from ({_SEEN_PARTS.format(given="null")}))
 ), merged as (
     select site, session_id as given_id, case when session_id is null then visitor end as given_visitor, stretch,
         min(began) as began, min(who) as who, min(visitor) as visitor, min(came) as came, min(entry) as entry, max("exit") as "exit",
