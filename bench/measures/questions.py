@@ -114,11 +114,12 @@ def _words(name: str) -> str:
     return f"{span}, store of {SIZE} million events"
 
 
-def _figure(name: str, title: str, taken: list[float]) -> Figure:
+def _figure(name: str, title: str, taken: list[float], used_ms: float | None = None) -> Figure:
     ended = sum(map(math.isinf, taken))
     told = [LIMIT_MS if math.isinf(one) else one for one in taken]
     found = {f"p{p}": round(float(np.percentile(told, p)), 2) for p in (50, 99)}
     detail = {"asked": len(taken), **found, **({"ended_by_the_time_limit": ended} if ended else {})}
+    detail |= {} if used_ms is None else {"cpu_ms": round(used_ms, 1)}
     return Figure(f"{name}-{SIZE}M", f"{title}, p99", found["p99"], "ms", None, detail)
 
 

@@ -6,8 +6,9 @@ A file begins with its declaration, one fact a line:
     -- description: Orders and what shoppers paid, over time.
     -- column time timestamp: Start of the bucket, in UTC.
 
-`-- include a, b` is replaced by `parts/a.sql` and `parts/b.sql`, the common table expressions that questions share. Which parameters a
-question takes follows from the `$names` in its statement (see `parameters`).
+`-- include a, b` is replaced by `parts/a.sql` and `parts/b.sql`, the common table expressions that questions share; parts may include
+parts. `-- if $name … -- else … -- end` and `-- each $name … -- end` choose lines by the values (see `settled`). Which parameters a question
+takes follows from the `$names` in its statement (see `parameters`).
 """
 
 from __future__ import annotations
