@@ -262,6 +262,18 @@ def test_edited_letters_come_as_lines_too_and_each_is_told_by_its_number(served:
         problem(served.call("POST", "/api/dead-letters/replay", wrong, content_type="application/x-ndjson"), 400)
 
 
+def test_bodies_of_endless_depth_are_refused_as_no_json(served: Served) -> None:
+    deep = b"[" * 100_000
+    _letters(served, b'{"a": ' + deep, b"{}")
+    problem(served.call("POST", "/api/dead-letters/replay", b'{"letters": ' + deep), 400)
+    problem(served.call("POST", "/api/dead-letters/replay", {"ids": ["0-0"], "set": {"a": 1}}), 400)
+    line = b'{"id": "0-1", "event": {"a": ' + deep
+    told = served.call("POST", "/api/dead-letters/replay", line, content_type="application/x-ndjson").json()
+    assert [one["line"] for one in told["unused_lines"]] == [1]
+    (whole, _) = served.get("/api/dead-letters/download", edit="true").body.splitlines()[::-1]
+    assert "body" in json.loads(whole)
+
+
 def test_a_letter_that_was_replayed_before_is_answered_as_such(served: Served) -> None:
     _letters(served, b'{"event_type": "good"}')
     served.stocked.store.mark_replayed(["0-0"], int(DAY.timestamp() * 1e6))

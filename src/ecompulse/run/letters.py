@@ -201,7 +201,7 @@ def _read(letter: Letter, now_us: int) -> pa.RecordBatch | Replayed:
 def _event_id(body: bytes) -> str | None:
     try:
         found = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return found.get("event_id") if isinstance(found, dict) else None
 

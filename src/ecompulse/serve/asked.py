@@ -77,7 +77,7 @@ async def json_body(request: Request, most: int = BODY_MAX) -> dict[str, Any]:
         raise Problem(415, f"Send JSON with the header 'content-type: application/json'; this is '{kind[:60] or 'nothing'}'.")
     try:
         content = msgspec.json.decode(await whole_body(request, most))
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Problem(400, f"The body is no JSON: {error}.", title="Unreadable body") from None
     if not isinstance(content, dict):
         raise Problem(400, "The body must be a JSON object.", title="Unreadable body")

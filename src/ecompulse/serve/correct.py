@@ -24,7 +24,7 @@ def corrected(letter_id: str, body: bytes, changes: Mapping[str, Any]) -> bytes:
         raise Problem(400, f"'set' changes more than {CHANGES_MAX} fields.", parameter="set")
     try:
         content = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Problem(
             400,
             f"The dead letter {letter_id} is no JSON, so no field of it can be set. Send it again as it is, or leave it out.",
