@@ -45,7 +45,10 @@ def test_it_forgets_rather_than_grows():
 
 def test_parts_of_a_batch_are_known_like_the_whole():
     recent, ids = Recent(), [uuid.uuid4() for _ in range(30)]
-    whole = batch(*ids)
+    events = [
+        Event("custom", str(one), f"2026-01-01T00:00:{n:02}Z", "u" * (n + 1), properties=Properties(name="n")) for n, one in enumerate(ids)
+    ]
+    whole = check(events, 1_795_000_000_000_000).batch
     recent.duplicates(whole)
     assert recent.duplicates(whole.slice(7, 11)).all()
-    assert recent.duplicates(batch(*ids[20:])).all()
+    assert recent.duplicates(check(events[20:], 1_795_000_000_000_000).batch).all()

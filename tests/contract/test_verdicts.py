@@ -83,6 +83,13 @@ def test_a_batch_gets_the_verdicts_that_its_events_get_alone(sent: list[Event]) 
     assert verdicts(from_dicts(copy.deepcopy(sent))) == alone
 
 
+@given(sent=groups(), times=st.sampled_from((4, 10, 260)))
+def test_a_large_group_gets_them_too(sent: list[Event], times: int) -> None:
+    """Few values are converted one by one, more in columns, and many are looked at by Arrow: no verdict may tell which."""
+    alone = [verdicts(read_events(body_of(event)))[0] for event in sent]
+    assert verdicts(read_events(json.dumps(sent * times).encode())) == alone * times
+
+
 @given(body=st.binary(max_size=60) | st.text(max_size=60).map(lambda text: text.encode("utf-8", "surrogatepass")))
 def test_reading_any_bytes_gives_events_or_says_that_it_cannot(body: bytes) -> None:
     for read in (read_events, read_lines):
@@ -130,3 +137,27 @@ def test_two_wrong_ids_that_are_two_right_ones_when_joined_are_wrong() -> None:
     joined = "0198c1f2-7a3b-7c4d-8e5f-60718293a4b5" * 2
     sent = [{"event_type": "search", "user_id": "u", "event_id": one, "properties": {"query": "x"}} for one in (joined[:35], joined[35:])]
     assert [field_of(verdict) for verdict in verdicts(read_events(body_of(*sent)))] == ["event_id", "event_id"]
+
+
+ODD = {
+    "event_id": ("0198c1f2a7a3ba7c4da8e5fa60718293a4b5", "0198c1f2-7a3b-7c4d-8e5f-60718293a4 5", "{198c1f2-7a3b-7c4d-8e5f-60718293a4b}"),
+    "timestamp": ("0000-01-01T00:00:00Z", "2026-01-01T00:00:00", "2026-01-01", "1999-12-31T23:59:59Z"),
+    "source": ("Web", ""),
+    "session_id": ("", "x" * 1025),
+}
+
+
+@pytest.mark.parametrize("field", ODD)
+@pytest.mark.parametrize("beside", [1, 20, 600])
+def test_a_value_that_only_looks_right_is_found_whatever_stands_beside_it(field: str, beside: int) -> None:
+    right = {
+        "event_type": "search",
+        "user_id": "u",
+        "event_id": "0198c1f2-7a3b-7c4d-8e5f-60718293a4b5",
+        "timestamp": "2026-01-01T00:00:00Z",
+    }
+    right |= {"session_id": "s", "source": "web", "properties": {"query": "x"}}
+    for value in ODD[field]:
+        alone = verdicts(read_events(body_of({**right, field: value})))
+        assert field_of(alone[0]) == field
+        assert verdicts(read_events(body_of(*[right] * beside, {**right, field: value})))[-1:] == alone
