@@ -6,10 +6,7 @@ end to end, converted in one call, and cut apart again; columns that hold nothin
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final, Literal, get_args
 
@@ -18,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
-from ecompulse.contract.columns import FILLED_ID, FILLED_TIME, ITEM, LOGGED, SHARED_ROWS_MAX, TIME, Violation, nulls
+from ecompulse.contract.columns import ITEM, LOGGED, SHARED_ROWS_MAX, TIME, Violation, nulls
 from ecompulse.contract.event import (
     ENVELOPE_FIELDS,
     EVENT_TYPES,
@@ -28,8 +25,10 @@ from ecompulse.contract.event import (
     PROPERTY_FIELDS,
     Event,
 )
+from ecompulse.contract.ids import ids
 from ecompulse.contract.money import money_array, scaled, scaled_money
 from ecompulse.contract.rows import ENVELOPE, EventRows, Rest
+from ecompulse.contract.times import times
 
 Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 Kind = Literal["text", "time", "money", "integer", "number", "items"]
@@ -39,8 +38,6 @@ Values = Sequence[Any]
 
 SOME: Final = 512
 """From so many texts on, Arrow finds out which of a few words they are in less time than Python."""
-_FEW: Final = 8
-"""Up to so many values, converting each in Python costs less than the fixed costs of converting all in columns."""
 
 
 class Block(Struct, frozen=True):
@@ -89,12 +86,12 @@ def to_columns(events: Sequence[Event], received_at_us: int) -> Columns:
     envelope, held = _held(rows)
     arrays = dict(without_values(count))
     filled = np.zeros(count, np.uint8)
-    arrays["event_id"] = _ids(envelope["event_id"], filled, wrong)
-    arrays["timestamp"] = _times("timestamp", envelope["timestamp"], wrong, filled, received_at_us)
+    arrays["event_id"] = ids(envelope["event_id"], filled, wrong)
+    arrays["timestamp"] = times("timestamp", envelope["timestamp"], wrong, filled, received_at_us)
     arrays["received_at"] = _plain(TIME, np.full(count, received_at_us, np.int64))
     arrays["filled"] = _plain(_UINT8, filled)
     for name, values in held["time"].items():
-        arrays[name] = _times(name, values, wrong)
+        arrays[name] = times(name, values, wrong)
     texts = held["text"]
     lengths = _texts(texts, count, arrays)
     kinds = _kinds(texts["event_type"], arrays["event_type"])
@@ -247,110 +244,6 @@ def _cut(block: pa.Array, names: list[str], count: int, arrays: dict[str, pa.Arr
     matrix.reshape(-1)[:] = block.to_numpy(zero_copy_only=False)  # NaN where there is none
     for place, name in enumerate(names):
         arrays[name] = block.slice(place * count, count)
-
-
-def uuid7(count: int, time_ms: int | None = None) -> bytes:
-    """`count` UUIDs of version 7 (RFC 9562, section 5.7), 16 bytes each, in one bytes object."""
-    made = np.frombuffer(bytearray(os.urandom(16 * count)), np.uint8).reshape(count, 16)
-    stamp = (time_ms if time_ms is not None else time.time_ns() // 1_000_000).to_bytes(6, "big")
-    made[:, :6] = np.frombuffer(stamp, np.uint8)
-    made[:, 6] = (made[:, 6] & 0x0F) | 0x70
-    made[:, 8] = (made[:, 8] & 0x3F) | 0x80
-    return made.tobytes()
-
-
-_DASHES: Final = np.array((8, 13, 18, 23))
-_DIGITS: Final = np.array([place for place in range(36) if place not in (8, 13, 18, 23)])
-"""Places in the text of a UUID (RFC 9562, section 4)."""
-
-
-def _ids(texts: Sequence[str | None], filled: Bytes, wrong: list[Violation]) -> pa.Array:
-    count = len(texts)
-    raw = _usual_ids(texts) if count > _FEW else None
-    if raw is None:
-        out = bytearray()
-        missing = texts.count(None)
-        new = memoryview(uuid7(missing)) if missing else memoryview(b"")
-        for row, text in enumerate(texts):
-            if text is None:
-                out += new[:16]
-                new = new[16:]
-                filled[row] |= FILLED_ID
-                continue
-            found = _uuid(text)
-            if found is None:
-                wrong.append(Violation(row, "event_id", "must be a UUID"))
-            out += found or bytes(16)
-        raw = bytes(out)
-    return pa.Array.from_buffers(LOGGED.field("event_id").type, count, [None, pa.py_buffer(raw)], 0)
-
-
-def _usual_ids(texts: Sequence[str | None]) -> bytes | None:
-    """All ids at once, if each is a UUID in its usual form."""
-    try:
-        joined = "".join(texts).encode("ascii")  # type: ignore[arg-type]  # a None is a TypeError
-        if set(map(len, texts)) != {36}:  # type: ignore[arg-type]  # none is None: they were joined
-            return None
-        matrix = np.frombuffer(joined, np.uint8).reshape(-1, 36)
-        if not (matrix[:, _DASHES] == ord("-")).all():
-            return None
-        raw = bytes.fromhex(np.take(matrix, _DIGITS, axis=1).tobytes().decode())
-    except (TypeError, ValueError):
-        return None  # some id is missing or wrong
-    return raw if len(raw) == 16 * len(texts) else None  # fromhex passes over spaces
-
-
-def _uuid(text: str) -> bytes | None:
-    bare = text.replace("-", "") if len(text) == 36 and text[8] == text[13] == text[18] == text[23] == "-" else ""
-    try:
-        raw = bytes.fromhex(bare) if len(bare) == 32 and bare.isalnum() else b""
-    except ValueError:
-        return None
-    return raw if len(raw) == 16 else None
-
-
-def _times(
-    field: str, texts: Sequence[str | None], wrong: list[Violation], filled: Bytes | None = None, fill_us: int | None = None
-) -> pa.Array:
-    """Times of a column. Where there is none, `fill_us` if given, and `filled` says so."""
-    array = _usual_times(texts) if len(texts) > _FEW else None
-    if array is None:
-        array = pa.array([_time(field, row, text, wrong) for row, text in enumerate(texts)], TIME)
-    if array.null_count and fill_us is not None and filled is not None:
-        filled[[row for row, text in enumerate(texts) if text is None]] |= FILLED_TIME
-        array = array.fill_null(pa.scalar(fill_us, TIME))
-    return array
-
-
-def _usual_times(texts: Sequence[str | None]) -> pa.Array | None:
-    """All times at once, if Arrow reads each; it takes fewer forms than we do."""
-    try:
-        array = pa.array(texts, pa.string()).cast(TIME)
-    except pa.ArrowInvalid:
-        return None
-    stamps = np.frombuffer(array.buffers()[1], np.int64)[: len(array)]
-    if stamps.min() < _YEAR_1_US:
-        return None  # Arrow takes the year 0, datetime does not: a verdict must not depend on the events beside it
-    return array
-
-
-def _time(field: str, row: int, text: str | None, wrong: list[Violation]) -> int | None:
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None:
-            wrong.append(Violation(row, field, "has no time zone: end it with Z or an offset such as +02:00"))
-            return None
-        return (moment - _EPOCH) // _MICROSECOND
-    except (ValueError, OverflowError):
-        wrong.append(Violation(row, field, "must be an ISO 8601 time with zone, such as 2026-01-31T12:00:00Z"))
-        return None
-
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
-_YEAR_1_US: Final = (datetime(1, 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND
 
 
 def _items(values: Values, rests: dict[int, Rest], wrong: list[Violation]) -> pa.Array:

@@ -15,17 +15,8 @@ import msgspec
 import numpy as np
 from msgspec import Raw, Struct
 
-from ecompulse.contract.event import (
-    ENVELOPE_FIELDS,
-    INTEGER_FIELDS,
-    ITEM_FIELDS,
-    METADATA_FIELDS,
-    NESTING_LIMIT,
-    PROPERTY_FIELDS,
-    REST_LIMIT,
-    Event,
-    KeptEvent,
-)
+from ecompulse.contract.event import NESTING_LIMIT, Event
+from ecompulse.contract.kept import TOO_DEEP, Wrong, has_unnamed, kept_event, named_wrong
 from ecompulse.contract.names import TWICE, first_twice, names_at_most, names_at_most_of_each, names_in, twice
 from ecompulse.contract.rows import EventRows
 
@@ -78,10 +69,6 @@ _wrapped_raw = msgspec.json.Decoder(_WrappedRaw)
 _raws = msgspec.json.Decoder(list[Raw])
 _anything = msgspec.json.Decoder()
 _encode = msgspec.json.Encoder().encode
-_ENVELOPE, _PROPERTY, _METADATA, _ITEM = map(frozenset, (ENVELOPE_FIELDS, PROPERTY_FIELDS, METADATA_FIELDS, ITEM_FIELDS))
-_TOO_DEEP: Final = f"nested more than {NESTING_LIMIT} levels"
-_PATH: Final = re.compile(r" - at `\$([^`]*)`$")
-_MISSING: Final = re.compile(r"^Object missing required field `([^`]+)`")
 
 
 def read_events(body: bytes) -> Read:
@@ -279,15 +266,15 @@ def _closer(index: int, raw: bytes, wrong_type: msgspec.ValidationError | None) 
     try:
         found = _anything.decode(raw)
     except (msgspec.ValidationError, RecursionError) as second:  # a number out of range, or nested too deeply
-        hidden = _TOO_DEEP if isinstance(second, RecursionError) else _named(str(second)).reason
-        wrong = _named(str(wrong_type)) if wrong_type is not None else _Wrong(_undecodable(raw), hidden)
+        hidden = TOO_DEEP if isinstance(second, RecursionError) else named_wrong(str(second)).reason
+        wrong = named_wrong(str(wrong_type)) if wrong_type is not None else Wrong(_undecodable(raw), hidden)
         return Rejection(index, None, wrong.field, wrong.reason, raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as malformed:  # where nothing was decoded it is no JSON either
         return Rejection(index, None, "", f"{_NOT_JSON}{_unreadable(raw, malformed)}", raw)
     path = twice(raw, found)
     if path is not None:
         return Rejection(index, _told_id(found), path, TWICE, raw)
-    if wrong_type is None and not _unnamed(found):
+    if wrong_type is None and not has_unnamed(found):
         return None
     return _kept_or_rejected(index, found, raw, walked=not _needs_a_walk(raw))
 
@@ -302,13 +289,6 @@ def _undecodable(raw: bytes) -> str:
     return ""
 
 
-def _unnamed(found: dict[str, Any]) -> bool:
-    """Whether an event holds a name that the contract does not know."""
-    about, how = found.get("properties") or {}, found.get("metadata") or {}
-    named = found.keys() <= _ENVELOPE and about.keys() <= _PROPERTY and how.keys() <= _METADATA
-    return not named or any(not line.keys() <= _ITEM for line in about.get("items") or ())
-
-
 def _needs_a_walk(raw: bytes) -> bool:
     """Whether the JSON of an event may hold a NUL, or nest too deeply: a look at its bytes, for half of the time that a walk takes."""
     return b"\\u0000" in raw or raw.count(b"{") + raw.count(b"[") > NESTING_LIMIT
@@ -316,92 +296,11 @@ def _needs_a_walk(raw: bytes) -> bool:
 
 def _kept_or_rejected(index: int, found: Any, raw: bytes | None, *, walked: bool = False) -> Event | Rejection:
     try:
-        return _kept(found, walked)
-    except _Wrong as wrong:
+        return kept_event(found, walked)
+    except Wrong as wrong:
         return Rejection(index, _told_id(found), wrong.field, wrong.reason, raw if raw is not None else _encode(found))
 
 
 def _told_id(found: Any) -> str | None:
     event_id = found.get("event_id") if isinstance(found, dict) else None
     return event_id if isinstance(event_id, str) else None
-
-
-class _Wrong(Exception):
-    def __init__(self, field: str, reason: str) -> None:
-        super().__init__(reason)
-        self.field, self.reason = field, reason
-
-
-def _kept(found: Any, walked: bool) -> Event:
-    """An event from a decoded object: what the contract names, typed; all else as JSON. `walked`: it has no NUL and is not deep."""
-    if not isinstance(found, dict):
-        raise _Wrong("", "an event is a JSON object")
-    nul = None if walked else _path_of_nul(found, 0)
-    if nul is not None:
-        raise _Wrong(nul, "contains a NUL character")
-    named, rest = _divide(found, _ENVELOPE)
-    kept: dict[str, Any] = {"rest_envelope": _json(rest, "")}
-    for name, fields in (("properties", _PROPERTY), ("metadata", _METADATA)):
-        value = named.get(name)
-        if isinstance(value, dict):
-            named[name], rest = _divide(value, fields)
-            kept[f"rest_{name}"] = _json(rest, name)
-    properties = named.get("properties")
-    if isinstance(properties, dict):
-        properties = named["properties"] = _whole(properties)
-    items = properties.get("items") if isinstance(properties, dict) else None
-    if isinstance(items, list):
-        divided = [_divide(item, _ITEM) if isinstance(item, dict) else (item, None) for item in items]
-        named["properties"] = {**named["properties"], "items": [_whole(item) for item, _ in divided]}
-        kept["rest_items"] = tuple(_json(rest, f"properties.items.{index}") for index, (_, rest) in enumerate(divided))
-    try:
-        return msgspec.convert({**named, **kept}, KeptEvent)
-    except msgspec.ValidationError as error:
-        raise _named(str(error)) from None
-
-
-def _divide(found: dict[str, Any], names: frozenset[str]) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    rest = {name: value for name, value in found.items() if name not in names}
-    return (found, None) if not rest else ({name: value for name, value in found.items() if name in names}, rest)
-
-
-def _whole(values: Any) -> Any:
-    """Integers that were written as 2.0, as some languages do, are integers; 2.5 is left to be refused."""
-    if not isinstance(values, dict):
-        return values
-    written = {name: value for name in INTEGER_FIELDS if isinstance(value := values.get(name), float) and value.is_integer()}
-    return {**values, **{name: int(value) for name, value in written.items()}} if written else values
-
-
-def _json(rest: dict[str, Any] | None, where: str) -> str | None:
-    if rest is None:
-        return None
-    text = _encode(rest)
-    if len(text) > REST_LIMIT:
-        raise _Wrong(where, f"{len(text)} bytes of properties that the contract does not name: at most {REST_LIMIT}")
-    return text.decode()
-
-
-def _path_of_nul(value: Any, depth: int, path: str = "") -> str | None:
-    """The path of the first text with a NUL (no database keeps it), or of what is nested too deeply."""
-    if isinstance(value, str):
-        return path if "\0" in value else None
-    if isinstance(value, dict | list):
-        if depth > NESTING_LIMIT:
-            raise _Wrong(path, _TOO_DEEP)
-        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            found = path if isinstance(key, str) and "\0" in key else _path_of_nul(inner, depth + 1, f"{path}.{key}" if path else str(key))
-            if found is not None:
-                return found
-    return None
-
-
-def _named(message: str) -> _Wrong:
-    """msgspec's sentence as a field path and a reason."""
-    at = _PATH.search(message)
-    path = re.sub(r"\[(\d+)\]", r".\1", at.group(1)).lstrip(".") if at else ""
-    reason = message[: at.start()] if at else message
-    missing = _MISSING.match(reason)
-    if missing:
-        path, reason = f"{path}.{missing.group(1)}" if path else missing.group(1), "is required"
-    return _Wrong(path, reason.replace("Expected", "expected", 1))
