@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import http.client
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from tests.conftest import RunningSystem, call, wait_until
+from tests.crash.conftest import SETTINGS
 from tests.crash.harness import each_is_there_once, kill_process_at, load, progress
 
 from ecompulse.process import stores
@@ -71,8 +72,9 @@ def traced(pid: int) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("whole", [False, True], ids=["of a span", "of everything"])
-def test_a_rebuild_killed_at_any_point_leaves_one_store_whole(system: RunningSystem, whole: bool) -> None:
+def test_a_rebuild_killed_at_any_point_leaves_one_store_whole(make_system: Callable[..., RunningSystem], whole: bool) -> None:
     """The exchange is met when nothing is sent: a process that is traced does not catch up with senders that are not."""
+    system = make_system(**SETTINGS).start()  # of its own: a short log is soon read
     names = [f"{'all' if whole else 'span'}{number}" for number in range(len(POINTS))]
     with load(system, seed=70 + whole) as account:
         progress(account, events=1_000)
