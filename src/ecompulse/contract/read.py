@@ -17,7 +17,7 @@ from msgspec import Raw, Struct
 
 from ecompulse.contract.event import NESTING_LIMIT, Event
 from ecompulse.contract.kept import TOO_DEEP, Wrong, has_unnamed, kept_event, named_wrong
-from ecompulse.contract.names import TWICE, first_twice, names_at_most, names_at_most_of_each, names_in, twice
+from ecompulse.contract.names import TWICE, first_twice, named_of_each, names_at_most, names_at_most_of_each, names_in, twice
 from ecompulse.contract.rows import EventRows
 
 
@@ -246,9 +246,12 @@ def _looked_at(
 ) -> Read:
     """What was decoded, after another look at events whose bytes may hold more than the `names` that were decoded."""
     gone = set()
-    for place in np.flatnonzero(names_at_most_of_each([raws[index] for index in positions]) != names).tolist():
-        if place in rows.rests:
-            continue
+    most = names_at_most_of_each([raws[index] for index in positions])
+    odd = [place for place in np.flatnonzero(most != names).tolist() if place not in rows.rests]
+    if odd:  # many senders write out what they do not know as null
+        given = named_of_each([raws[positions[place]] for place in odd])
+        odd = [place for place, count in zip(odd, given, strict=True) if count != most[place]]
+    for place in odd:
         found = _closer(positions[place], raws[positions[place]], None)
         if isinstance(found, Rejection):
             rejected.append(found)
