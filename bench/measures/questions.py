@@ -76,11 +76,10 @@ def bounds(system: System) -> tuple[float, float]:
 
 def _asked(setting: Setting, system: System, question: str, name: str, when: dict[str, str]) -> Figure:
     path = f"/api/analytics/{question}?{urllib.parse.urlencode(when)}"
-    return _figure(
-        f"question-{question}-{name}",
-        f"`{question}` over {_words(name)}",
-        _repeated(lambda: answered_ms(system.serve, path), setting.seconds / 8),
-    )
+    before = cpu_seconds(system.process.pid)
+    taken = _repeated(lambda: answered_ms(system.serve, path), setting.seconds / 8)
+    used_ms = (cpu_seconds(system.process.pid) - before) * 1000 / len(taken)
+    return _figure(f"question-{question}-{name}", f"`{question}` over {_words(name)}", taken, used_ms)
 
 
 def _round(setting: Setting, system: System, name: str, when: dict[str, str]) -> Figure:
