@@ -20,7 +20,7 @@ import numpy as np
 from bench import stock
 from bench.figures import Figure
 from bench.run_of import Setting
-from bench.system import System, Trouble, free_port
+from bench.system import System, Trouble, cpu_seconds, free_port
 
 SIZE: Final = int(os.environ.get("SIZE", "1"))
 """Million events of the store."""
