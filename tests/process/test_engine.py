@@ -20,7 +20,7 @@ from ecompulse.contract.check import check
 from ecompulse.contract.columns import DeadLetter
 from ecompulse.contract.event import Event, Item, Properties
 from ecompulse.log.sqlite import SqliteAppender, SqliteReader, file, retain
-from ecompulse.process.engine import Limits
+from ecompulse.process.engine import Limits, pause_after
 from ecompulse.process.service import CannotRebuild, Config, Processing
 from ecompulse.process.step import Context, Steps
 from ecompulse.store import StoreError
@@ -404,3 +404,10 @@ def test_a_rebuild_is_refused_when_the_log_no_longer_holds_everything(tmp_path: 
         retain(tmp_path / "log", age_seconds_max=0, bytes_max=0, now=2e9)
         with pytest.raises(CannotRebuild, match="offset 2"):
             opened.start_rebuild("second")
+
+
+def test_rounds_that_take_long_wait_for_more_company_and_never_for_long() -> None:
+    assert pause_after(0.002) == pytest.approx(0.018)
+    assert pause_after(0.010) == pytest.approx(0.020)
+    assert pause_after(0.030) == pytest.approx(0.030)
+    assert pause_after(0.100) == 0

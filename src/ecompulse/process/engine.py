@@ -32,7 +32,9 @@ from ecompulse.store.duckdb import DuckDBStore
 logger = logging.getLogger(__name__)
 
 PACE_SECONDS: Final = 0.02
-"""Rounds begin this far apart at least: each has some milliseconds of fixed cost, and freshness is promised to 100 ms."""
+"""Rounds begin this far apart at least: each has some milliseconds of fixed cost, and freshness is promised to 100 ms. A round that takes
+more than a third of it makes the next one wait for more company, up to `PACE_SECONDS_MAX`: a round of 2,000 events costs half of what
+three of 700 do, and the cores are wanted by the collector."""
 ROUND_EVENTS: Final = 30_720
 """Events of a round at most: 50 ms of work, about 40 MB, and a quarter of a row group, so that a full tail is a whole one."""
 TAIL_ROWS: Final = 122_880
@@ -42,6 +44,7 @@ TAIL_SECONDS: Final = 10.0
 """By then a tail is written although it is no whole row group: at a rate at which it does not fill, what that costs is little."""
 BACKLOG_TAILS: Final = 2
 """The tail grows to this many times its usual size while a flush is under way; then the engine waits for it."""
+PACE_SECONDS_MAX: Final = 0.06
 RETRY_SECONDS_MAX: Final = 5.0
 
 
@@ -103,7 +106,7 @@ class Engine:
                 retry_seconds = min(2 * retry_seconds, RETRY_SECONDS_MAX)
                 continue
             if 0 < taken < self._asked:  # otherwise there is more, and no reason to wait for company
-                self._sleep(max(0.0, PACE_SECONDS - (time.monotonic() - began)))
+                self._sleep(pause_after(time.monotonic() - began))
 
     def stop(self) -> None:
         """End `run`; what the log still holds is taken at the next start."""
@@ -249,6 +252,11 @@ def stepped(batch: pa.RecordBatch, steps: Steps, context: Context) -> tuple[pa.R
     (left, left_failed), (right, right_failed) = (stepped(part, steps, context) for part in (batch.slice(0, half), batch.slice(half)))
     both = left_failed + right_failed
     return pa.Table.from_batches([left, right]).combine_chunks().to_batches()[0] if len(left) + len(right) else left, both
+
+
+def pause_after(spent: float) -> float:
+    """Seconds to wait after a round that took `spent`, so that rounds take a third of the time, as far as the paces allow."""
+    return max(0.0, min(max(PACE_SECONDS, 3 * spent), PACE_SECONDS_MAX) - spent)
 
 
 def _received_at(entry: Entry) -> int:
