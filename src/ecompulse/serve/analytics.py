@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
@@ -63,11 +64,12 @@ async def question_sql(api: Api, request: Request) -> Response:
     """GET /api/analytics/{question}/sql."""
     question, asked = question_named(request.path_params["question"]), sited(request, without=())
     values = bind(question.parameters, question.bound, asked, api.state.shop, datetime.now(UTC))
+    sql = settled(question.sql, values).strip()
     if "application/json" in request.headers.get("accept", ""):
-        return json_answer({"question": question.name, "sql": settled(question.sql, values).strip(), "parameters": plain(values)})
-    return Response(
-        _titled(question) + written_out(settled(question.sql, values), values), media_type="text/plain", headers={"vary": "accept"}
-    )
+        named = set(re.findall(r"\$(\w+)", sql))
+        left = {name: value for name, value in plain(values).items() if name in named}  # a query refuses what it does not use
+        return json_answer({"question": question.name, "sql": sql, "parameters": left})
+    return Response(_titled(question) + written_out(sql, values), media_type="text/plain", headers={"vary": "accept"})
 
 
 def _titled(question: Question) -> str:
