@@ -19,7 +19,7 @@ _DELTA[[ord("]"), ord("}")]] = -1
 
 def too_many(body: bytes, limit: int = EVENTS_LIMIT) -> bool:
     """Whether a JSON array, or one inside a JSON object, has more than `limit` elements. Never wrong about valid JSON."""
-    if len(body) < 2 * limit or body.count(b",") < limit:
+    if len(body) < 2 * limit or np.count_nonzero(np.frombuffer(body, np.uint8) == ord(",")) < limit:
         return False
     # Of a body that is an array its own commas count; of an object those of what it holds.
     return _commas(body, 1 if body.lstrip()[:1] == b"[" else 2, limit) >= limit

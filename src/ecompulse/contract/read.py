@@ -82,7 +82,7 @@ def read_events(body: bytes) -> Read:
     if not start:
         raise Unreadable('the body is empty: send one event, an array of events, or {"events": […]}')
     try:
-        if b"\\u0000" not in body:
+        if not _has_nul(body):
             if start.startswith(b"["):
                 return _whole_body(_many.decode(body), body)
             if start.startswith(b'{"events"'):
@@ -108,7 +108,7 @@ def read_lines(body: bytes) -> Read:
     lines = [line for line in body.split(b"\n") if line.strip()]
     if not lines:
         raise Unreadable("the body is empty: send one event a line")
-    if b"\\u0000" not in body:
+    if not _has_nul(body):
         try:
             events = _one.decode_lines(body)
             if len(events) == len(lines):  # the decoder also takes two events on one line
@@ -225,7 +225,7 @@ def _each(raws: list[bytes], sent_at: str | None) -> Read:
     for index, raw in enumerate(raws):
         found: Event | Rejection | None
         try:
-            if b"\\u0000" in raw:
+            if _has_nul(raw):
                 raise msgspec.ValidationError("look closer")
             found = _one.decode(raw)
         except msgspec.ValidationError as error:
@@ -292,9 +292,14 @@ def _undecodable(raw: bytes) -> str:
     return ""
 
 
+def _has_nul(text: bytes) -> bool:
+    """Whether an escaped NUL may stand in JSON. One byte is found at ten times the speed of six, and most JSON has no backslash at all."""
+    return b"\\" in text and b"\\u0000" in text
+
+
 def _needs_a_walk(raw: bytes) -> bool:
     """Whether the JSON of an event may hold a NUL, or nest too deeply: a look at its bytes, for half of the time that a walk takes."""
-    return b"\\u0000" in raw or raw.count(b"{") + raw.count(b"[") > NESTING_LIMIT
+    return _has_nul(raw) or raw.count(b"{") + raw.count(b"[") > NESTING_LIMIT
 
 
 def _kept_or_rejected(index: int, found: Any, raw: bytes | None, *, walked: bool = False) -> Event | Rejection:
