@@ -54,7 +54,17 @@ def test_runs_of_another_scheme_make_every_known_id_a_duplicate(tmp_path: Path) 
     ids = Ids(tmp_path)
     ids.classify(raw(1), prints(1))
     ids.freeze()
-    assert Ids(tmp_path, ids.write(), comparable=False).classify(raw(1), prints(2)).tolist() == [DUPLICATE]
+    later, names = Ids(tmp_path, ids.write(), scheme="later"), []
+    assert not later.comparable
+    assert later.classify(raw(1), prints(2)).tolist() == [DUPLICATE]
+    for number in range(2, 9):  # until the run of the first scheme is merged with others
+        assert later.classify(raw(number), prints(5)).tolist() == [NEW]
+        later.freeze()
+        names = later.write()
+        again = Ids(tmp_path, names, scheme="later")
+        assert again.classify(raw(1), prints(2)).tolist() == [DUPLICATE]
+        assert again.classify(raw(number), prints(6)).tolist() == [REUSED]
+    assert again.comparable
 
 
 def test_files_are_merged_as_they_grow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

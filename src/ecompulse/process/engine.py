@@ -23,7 +23,7 @@ from ecompulse.contract.columns import LOGGED, STORED, DeadLetter, nulls
 from ecompulse.contract.event import EVENT_TYPES
 from ecompulse.contract.write import to_events
 from ecompulse.log import DamagedEntry, Entry, LogError, Reader
-from ecompulse.process.fingerprint import SCHEME, fingerprints
+from ecompulse.process.fingerprint import fingerprints
 from ecompulse.process.identify import DUPLICATE, NEW, REUSED, Ids
 from ecompulse.process.step import Context, StepFailed, Steps
 from ecompulse.store import Addition, LedgerKey, Outcome, PlacedLetter, StoreError
@@ -230,7 +230,7 @@ class Engine:
         self._flush = self._writer.submit(self._write, self._frozen_state)
 
     def _write(self, state: bytes) -> None:
-        self._store.flush(self._ids.write(), {"steps": state, "fingerprints": SCHEME.encode()})
+        self._store.flush(self._ids.write(), {"steps": state})
         self._ids.forget()
         self._reader.done(self._store.durable_positions())
 

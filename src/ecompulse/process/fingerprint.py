@@ -13,7 +13,7 @@ from ecompulse.contract.columns import FILLED_TIME
 
 SEED: Final = 7
 SCHEME: Final = f"polars-{'.'.join(pl.__version__.split('.')[:2])}"
-"""polars promises the same hash within a version only; a store remembers which made its fingerprints."""
+"""polars promises the same hash within a version only; each file of ids says in its name which made its fingerprints."""
 
 _NOT_CONTENT: Final = frozenset(
     {"event_id", "sent_at", "received_at", "site", "dialect", "sender_key", "filled", "ip_address", "user_agent"}

@@ -68,20 +68,21 @@ class Run:
 class Ids:
     """The ids of a store. `classify` and `freeze` are called by the engine's thread, `write` by the one that flushes."""
 
-    def __init__(self, folder: Path, names: Sequence[str] = (), *, comparable: bool = True) -> None:
+    def __init__(self, folder: Path, names: Sequence[str] = (), *, scheme: str = "") -> None:
         """Open the runs of the last durable flush; others that lie in the folder are leftovers and are deleted.
 
         Args:
             folder: where the runs are.
             names: those of the last flush.
-            comparable: whether their fingerprints were made as today's are; if not, an id that is found counts as a duplicate.
+            scheme: how today's fingerprints are made. Each run's name says how its own were; an id that is found in one of another
+                scheme counts as a duplicate, whatever its content.
 
         Raises:
             OSError: a run is missing or cannot be read.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder = folder
-        self._files = [_open(folder / name, comparable) for name in names]
+        self.folder, self._ending = folder, f"-{scheme}.run"
+        self._files = [_open(folder / name, comparable=name.endswith(self._ending)) for name in names]
         self._memory: list[Run] = []
         self._frozen: list[Run] = []
         self._replaced: list[Path] = []
@@ -136,13 +137,21 @@ class Ids:
         """
         files = list(self._files)
         if self._frozen:
-            files.append(_write(self.folder, [_merged(self._frozen)]))
+            files.append(_write(self._new_path(), [_merged(self._frozen)]))
         while len(files) > 1 and len(files[-2]) < GROWTH * len(files[-1]):
             two = files[-2:]
             self._replaced += [run.path for run in two if run.path is not None]
-            files[-2:] = [_write(self.folder, two)]
+            files[-2:] = [_write(self._new_path(), two)]
         self._files, self._frozen = files, []
         return [run.path.name for run in files if run.path is not None]
+
+    @property
+    def comparable(self) -> bool:
+        """Whether all fingerprints were made as today's are."""
+        return all(run.path is not None and run.path.name.endswith(self._ending) for run in self._files)
+
+    def _new_path(self) -> Path:
+        return self.folder / f"{uuid.uuid4().hex}{self._ending}"
 
     def forget(self) -> None:
         """Delete the files that a merge replaced; called when the flush is durable."""
@@ -177,9 +186,8 @@ def _pieces(runs: Sequence[Run]) -> Iterator[Run]:
         starts = ends
 
 
-def _write(folder: Path, runs: Sequence[Run]) -> Run:
+def _write(path: Path, runs: Sequence[Run]) -> Run:
     count = sum(len(run) for run in runs)
-    path = folder / f"{uuid.uuid4().hex}.run"
     try:
         _allocate(path, 3 * 8 * count)
     except OSError as error:
@@ -193,13 +201,13 @@ def _write(folder: Path, runs: Sequence[Run]) -> Run:
         start = end
     columns.flush()
     del columns
-    for target in (path, folder):
+    for target in (path, path.parent):
         descriptor = os.open(target, os.O_RDONLY)
         try:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-    return _open(path)
+    return _open(path, comparable=True)
 
 
 def _allocate(path: Path, size: int) -> None:
@@ -212,6 +220,6 @@ def _allocate(path: Path, size: int) -> None:
                 made.write(bytes(min(ALLOCATED_BYTES, size - start)))
 
 
-def _open(path: Path, comparable: bool = True) -> Run:
+def _open(path: Path, *, comparable: bool) -> Run:
     columns = np.memmap(path, np.uint64, "r").reshape(3, -1)
     return Run(columns[0], columns[1], columns[2] if comparable else np.broadcast_to(UNKNOWN, columns.shape[1:]), path)

@@ -64,11 +64,11 @@ class _Line:
         self.name = name
         self.reader = SqliteReader(config.data / "log", name)
         self.store = DuckDBStore(folder, config.store)
-        scheme = self.store.state("fingerprints")
-        comparable = scheme is None or scheme == SCHEME.encode()
-        if not comparable:
-            logger.warning("fingerprints were made by another version (%s): a known id counts as a duplicate whatever its content", scheme)
-        ids = Ids(folder / "ids", self.store.id_runs(), comparable=comparable)
+        ids = Ids(folder / "ids", self.store.id_runs(), scheme=SCHEME)
+        if not ids.comparable:
+            logger.warning(
+                "some fingerprints were made by another version: an id known from then counts as a duplicate whatever its content"
+            )
         saved = self.store.state("steps")
         if saved:
             steps.restore(saved)
