@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import Any, Final
 
 import numpy as np
-import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ecompulse.contract.columns import FILLED_TIME
 
 SEED: Final = 7
-SCHEME: Final = f"polars-{'.'.join(pl.__version__.split('.')[:2])}"
+SCHEME: Final = f"polars-{'.'.join(version('polars').split('.')[:2])}"
 """polars promises the same hash within a version only; each file of ids says in its name which made its fingerprints."""
 
 _NOT_CONTENT: Final = frozenset(
@@ -28,6 +28,8 @@ def fingerprints(batch: pa.RecordBatch) -> Fingerprints:
 
     A time that was filled at receipt is no content: a sender without a clock sends the same event again without one.
     """
+    import polars as pl  # takes 0.35 s, which a start after a crash need not wait for
+
     columns: dict[str, pa.Array] = {}
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         if name in _NOT_CONTENT:

@@ -82,18 +82,24 @@ def serve(settings: Settings) -> int:
         rebuild=lambda into, since, until: processing.start_rebuild(into, Span(since, until)).told(),
         rebuilding=lambda: processing.rebuild.told() if processing.rebuild is not None else None,
     )
-    processing.start()
-    gauges = threading.Thread(target=role.gauge, name="gauges", daemon=True)
-    gauges.start()
-    marks = threading.Thread(target=letters.look_after_marks, args=(role.ended,), name="marks", daemon=True)
-    marks.start()
+    beside = (
+        threading.Thread(target=role.gauge, name="gauges", daemon=True),
+        threading.Thread(target=letters.look_after_marks, args=(role.ended,), name="marks", daemon=True),
+    )
+
+    def begin() -> None:  # only when questions are answered: after a crash there is a backlog, and both want the same core
+        processing.start()
+        for thread in beside:
+            thread.start()
+
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(settings, state, role))
+            runner.run(_serve(settings, state, role, begin))
     finally:
         role.ended.set()
-        gauges.join()
-        marks.join()
+        for thread in beside:
+            if thread.ident is not None:
+                thread.join()
         letters.close()
         healthy = processing.alive
         processing.stop()
@@ -101,7 +107,7 @@ def serve(settings: Settings) -> int:
     return 0 if healthy else NOT_SO
 
 
-async def _serve(settings: Settings, state: ServeState, role: _Role) -> None:
+async def _serve(settings: Settings, state: ServeState, role: _Role, begin: Callable[[], None]) -> None:
     stop = asyncio.Event()
 
     def end() -> None:
@@ -114,7 +120,7 @@ async def _serve(settings: Settings, state: ServeState, role: _Role) -> None:
     role.engine_ended = lambda: loop.call_soon_threadsafe(end)
     with _bound(settings.serve) as listening:
         _log.info("listening", host=settings.serve.host, port=listening.getsockname()[1])
-        await serve_app(create_app(state), listening, stop)
+        await serve_app(create_app(state), listening, stop, begin)
 
 
 def _bound(address: Address) -> socket.socket:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import uvicorn
@@ -24,13 +24,21 @@ KEEP_ALIVE_SECONDS: Final = 30
 class _Server(uvicorn.Server):
     """A server whose signals are its owner's: a run ends in one place, in order."""
 
+    def __init__(self, config: uvicorn.Config, begun: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._begun = begun
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._begun()
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
 
-async def serve(app: Starlette, sock: socket.socket, stop: asyncio.Event) -> None:
-    """Answer requests on a bound socket until `stop` is set, then end the live streams and close.
+async def serve(app: Starlette, sock: socket.socket, stop: asyncio.Event, begun: Callable[[], None] = lambda: None) -> None:
+    """Answer requests on a bound socket until `stop` is set, then end the live streams and close. `begun` is called once it answers.
 
     Returns when every connection is closed, `GRACE_SECONDS` after `stop` at the latest.
     """
@@ -47,7 +55,7 @@ async def serve(app: Starlette, sock: socket.socket, stop: asyncio.Event) -> Non
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    server = _Server(config)
+    server = _Server(config, begun)
     running = asyncio.create_task(server.serve(sockets=[sock]), name="serve")
     stopping = asyncio.create_task(stop.wait(), name="serve-stop")
     try:

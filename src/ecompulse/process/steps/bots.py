@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import Final
 
-import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 from crawlerdetect import providers
@@ -34,6 +33,8 @@ def are_crawlers(agents: list[str]) -> list[bool]:
         _verdicts.clear()
     unknown = [agent for agent in dict.fromkeys(agents) if agent not in _verdicts]
     if unknown:
+        import polars as pl  # takes 0.35 s, which a start after a crash need not wait for
+
         rest = pl.Series([agent[:READ_CHARACTERS].strip() for agent in unknown], dtype=pl.String).str.replace_all(_BROWSERS, "")
         found = zip(unknown, rest.to_list(), rest.str.contains(_CRAWLERS).to_list(), strict=True)
         _verdicts.update((agent, listed or _CRAWLERS_AHEAD.search(text) is not None) for agent, text, listed in found)

@@ -7,7 +7,6 @@ from typing import Final
 import msgspec
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 import pyarrow as pa
 from msgspec import Struct
 
@@ -165,6 +164,8 @@ def _keys(batch: pa.RecordBatch, received: Micros) -> tuple[Keys, Keys]:
 
 
 def _hashed(column: pa.Array, what: str) -> Keys:
+    import polars as pl  # takes 0.35 s, which a start after a crash need not wait for
+
     series = pl.from_arrow(column)
     assert isinstance(series, pl.Series)
     keys: Keys = series.hash(_SEEDS[what]).to_numpy()
