@@ -28,8 +28,8 @@ logger = logging.getLogger(__name__)
 
 CURSORS_MAX: Final = 16
 """Pictures open at once; one more waits. Each holds a connection of about 200 kB."""
-CHECKPOINT_BYTES: Final = 64 * 1024 * 1024
-"""The write-ahead log is folded into the database at this size: it is what a start after a crash reads again (0.2 s)."""
+CHECKPOINT_BYTES: Final = 24 * 1024 * 1024
+"""The write-ahead log is folded into the database at this size, after about three full tails: a start after a crash reads it again."""
 CLOSING_SECONDS: Final = 1.0
 """How long interrupted questions may take to end; a database that is closed under one ends the process."""
 _REFUSALS: Final = (duckdb.DataError, duckdb.IntegrityError, duckdb.InvalidInputException)
