@@ -34,6 +34,7 @@ POLICY: Final = (
 FOREVER: Final = "public, max-age=31536000, immutable"
 _TYPES: Final = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".html": "text/html", ".json": "application/json"}
 _REFERENCE: Final = re.compile(r"""(["'(])(/assets/[\w./-]+)(["')])""")
+_INCLUDE: Final = re.compile(r"<!-- include (\w+) -->\n")
 _IMPORT: Final = re.compile(r"""((?:\bfrom|\bimport)\s*\(?\s*)(["'])(\.\.?/[\w./-]+)\2""")
 
 
@@ -69,7 +70,7 @@ def read_site() -> Site:
     for path, page in ROUTES.items():
         file = folder / f"{page}.html"
         if file.is_file():
-            pages[path] = _asset(f"{page}.html", _versioned(f"{page}.html", file.read_bytes(), version))
+            pages[path] = _asset(file.name, _versioned(file.name, _composed(folder, file.read_text("utf-8"), path), version))
     return Site(pages, assets, version)
 
 
@@ -81,6 +82,12 @@ def _files(folder: Traversable, prefix: str) -> Iterator[tuple[str, bytes]]:
             yield from _files(entry, f"{prefix}{entry.name}/")
         elif not entry.name.startswith("."):
             yield prefix + entry.name, entry.read_bytes()
+
+
+def _composed(folder: Traversable, text: str, path: str) -> bytes:
+    """A page with the parts that all pages share, and the link to itself marked."""
+    whole = _INCLUDE.sub(lambda part: (folder / "parts" / f"{part[1]}.html").read_text("utf-8"), text)
+    return whole.replace(f'data-carry="{path}"', f'data-carry="{path}" aria-current="page"', 1).encode()
 
 
 def _versioned(name: str, content: bytes, version: str) -> bytes:
