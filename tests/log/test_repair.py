@@ -121,7 +121,7 @@ def test_a_file_of_which_nothing_is_left_costs_all_that_it_held_and_no_offset_is
 
 
 PARTS = [(sys.modules[repair.__module__], name) for name in ("take", "salvage", "exchange", "SqliteAppender")]
-PARTS += [(exchanging, name) for name in ("_written", "_set_aside", "_sync", "companion")]
+PARTS += [(exchanging, name) for name in ("_written", "_set_aside", "sync", "companion")]
 
 
 @pytest.mark.parametrize(("module", "point"), PARTS, ids=[name for _, name in PARTS])

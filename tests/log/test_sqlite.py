@@ -271,7 +271,7 @@ def test_a_new_file_has_its_name_only_when_it_is_whole(tmp_path: Path, monkeypat
 
     real = file.open_file
     monkeypatch.setattr(file, "open_file", lambda path: (look(), real(path))[1])
-    monkeypatch.setattr(sqlite_append, "_sync_folder", look)
+    monkeypatch.setattr(sqlite_append, "sync", look)
     appender.append(events(1), [])
     assert seen == [[], [0]]
     with sqlite3.connect(file.path_of(tmp_path, 0, 0)) as made:

@@ -15,6 +15,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from ecompulse.log.durable import sync
+
 Words = np.ndarray[Any, np.dtype[np.uint64]]
 
 NEW: Final = 0
@@ -201,12 +203,8 @@ def _write(path: Path, runs: Sequence[Run]) -> Run:
         start = end
     columns.flush()
     del columns
-    for target in (path, path.parent):
-        descriptor = os.open(target, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    sync(path)
+    sync(path.parent)
     return _open(path, comparable=True)
 
 

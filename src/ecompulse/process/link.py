@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Final
 
+from ecompulse.log.durable import sync
 from ecompulse.store.duckdb.carry import Durable, Standing
 
 TRIES: Final = 20
@@ -32,7 +33,7 @@ def link_ids(durable: Durable, theirs: Path, ours: Path) -> Standing:
             if not left:
                 raise
         else:
-            _sync(ours / "ids")
+            sync(ours / "ids")
             return standing
 
 
@@ -44,12 +45,4 @@ def _link(existing: Path, fresh: Path) -> None:
         raise
     except OSError:
         shutil.copyfile(existing, fresh)
-        _sync(fresh)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        sync(fresh)

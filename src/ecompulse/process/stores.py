@@ -12,6 +12,8 @@ import re
 from pathlib import Path
 from typing import Final
 
+from ecompulse.log.durable import sync
+
 FIRST: Final = "main"
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
@@ -74,8 +76,4 @@ def _write(pointer: Path, name: str) -> None:
         written.flush()
         os.fsync(written.fileno())
     fresh.replace(pointer)
-    descriptor = os.open(pointer.parent, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(pointer.parent)

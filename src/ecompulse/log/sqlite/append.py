@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import fcntl
 import logging
-import os
 import sqlite3
 import threading
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ import pyarrow as pa
 
 from ecompulse.contract.columns import DeadLetter
 from ecompulse.log import LogError
+from ecompulse.log.durable import sync
 from ecompulse.log.received import Counts, add, count, pack
 from ecompulse.log.sqlite import file
 from ecompulse.log.sqlite.counts import before, between
@@ -189,7 +189,7 @@ class SqliteAppender:
         if path.exists():
             _remove(path)  # it holds no entry: its name would be lower otherwise
         fresh.replace(path)
-        _sync_folder(path.parent)
+        sync(path.parent)
 
     def _format(self, connection: sqlite3.Connection, schema: bytes | None) -> int | None:
         if schema is None:
@@ -289,11 +289,3 @@ def _wal(path: Path) -> bool:
 def _remove(path: Path) -> None:
     for suffix in ("", "-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

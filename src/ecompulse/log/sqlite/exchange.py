@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Final
 
+from ecompulse.log.durable import sync
 from ecompulse.log.received import pack
 from ecompulse.log.sqlite import file
 from ecompulse.log.sqlite.counts import before
@@ -30,7 +31,7 @@ def exchange(folder: Path, partition: int, firsts: list[int], found: Salvaged) -
     fresh = _written(folder, partition, firsts, found)
     _set_aside(path, aside)
     fresh.replace(path)
-    _sync(path.parent)
+    sync(path.parent)
     companion(aside, _BEGUN).unlink(missing_ok=True)
     return aside
 
@@ -68,8 +69,8 @@ def _set_aside(path: Path, aside: Path) -> None:
     for suffix in ("-wal", "-shm"):
         if companion(path, suffix).exists():
             companion(path, suffix).replace(companion(aside, suffix))
-    _sync(aside.parent)
-    _sync(path.parent)
+    sync(aside.parent)
+    sync(path.parent)
 
 
 def begun(folder: Path, path: Path) -> bool:
@@ -89,11 +90,3 @@ def aside_of(folder: Path, path: Path) -> Path:
 def companion(path: Path, suffix: str) -> Path:
     """A file that SQLite keeps beside another."""
     return path.with_name(path.name + suffix)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
