@@ -23,6 +23,7 @@ Integers = np.ndarray[Any, np.dtype[np.int64]]
 TWICE: Final = "appears twice in one object: leave one of them out"
 SMALL: Final = 8_192
 """Bytes up to which counting in Python's bytes is quicker than in an array."""
+_OTHERS: Final = tuple(b"\n\r\t!")
 _STEP: Final = 1 << 18
 """Bytes looked at in one go: small enough for the cache."""
 
@@ -35,9 +36,11 @@ def names_at_most(text: bytes) -> int:
     """
     if len(text) > SMALL:
         return len(name_ends(text))
-    # Line ends and tabulators cannot stand in strings, so most texts have none at all.
-    others = (text.count(bytes((before, 0x3A))) for before in b"\n\r\t!" if before in text)
-    return text.count(b'":') + text.count(b" :") + sum(others)
+    names = text.count(b'":') + text.count(b" :")
+    for before in _OTHERS:  # mostly none of them is there at all: to look for one byte, as a number, takes a twentieth of the time
+        if before in text:
+            names += text.count(bytes((before, 0x3A)))
+    return names
 
 
 def names_at_most_of_each(texts: Sequence[bytes]) -> Integers:
