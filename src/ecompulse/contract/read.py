@@ -61,7 +61,7 @@ class Read(Struct):
     @property
     def count(self) -> int:
         """How many events the request held."""
-        return len(self.events) + len(self.rejected)
+        return len(self.positions) + len(self.rejected)
 
 
 class _Wrapped(Struct, forbid_unknown_fields=True):

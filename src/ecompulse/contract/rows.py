@@ -7,7 +7,6 @@ counting and columns need in any case are made while it is still there, and the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
 from typing import Any, Final, overload
 
 from msgspec import Struct
@@ -79,13 +78,17 @@ class EventRows(Sequence[Event]):
         """The rows of all parts, one after the other."""
         if len(parts) == 1:
             return parts[0]
-        rests, start = {}, 0
-        for part in parts:
-            rests.update({start + place: rest for place, rest in part.rests.items()})
-            start += len(part)
-        envelopes, abouts, hows = (
-            list(chain.from_iterable(lists)) for lists in zip(*((part.envelopes, part.abouts, part.hows) for part in parts), strict=True)
-        )
+        envelopes: list[Values] = []
+        abouts: list[Values] = []
+        hows: list[Values] = []
+        rests: dict[int, Rest] = {}
+        for part in parts:  # mostly of one event each
+            if part.rests:
+                start = len(envelopes)
+                rests.update({start + place: rest for place, rest in part.rests.items()})
+            envelopes += part.envelopes
+            abouts += part.abouts
+            hows += part.hows
         return cls(envelopes, abouts, hows, rests)
 
     def __len__(self) -> int:
