@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import warnings
 from collections.abc import Mapping
 from typing import Final
 
@@ -13,6 +14,10 @@ import pyarrow as pa
 from ecompulse.store import QueryError, QueryTimeout
 from ecompulse.store.duckdb.picture import Picture
 from ecompulse.store.duckdb.views import behind
+
+# `sql(…).to_arrow_table()` would copy the few rows of an answer once less, but bind the statement twice, and to bind one over views of
+# seventy columns takes most of a short question's time.
+warnings.filterwarnings("ignore", "Arrow output on a DB-API result makes an extra copy", UserWarning)
 
 _PARAMETER: Final = re.compile(r"\$([a-z_][a-z0-9_]*)", re.IGNORECASE)
 
@@ -43,8 +48,7 @@ class DuckDBSnapshot:
                 table = self._picture.table(name, self._cursor)
                 self.registered.add(name)
                 self._cursor.register(name, table)
-            relation = self._cursor.sql(sql, params=given) if given else self._cursor.sql(sql)
-            return relation.to_arrow_table()
+            return self._cursor.execute(sql, given or None).to_arrow_table()
         except duckdb.InterruptException:
             raise QueryTimeout(
                 f"it ran longer than {self._timeout_seconds:g} s and was ended: ask for a shorter range or fewer rows"
