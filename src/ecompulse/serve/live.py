@@ -211,7 +211,7 @@ class Live:
         with self._state.store.snapshot(timeout_seconds=5.0) as picture:
             now = datetime.now(UTC)  # what was received before the clock was set back lies ahead of it, and must not hide the news
             values = {"after": min(site.newest, now), "until": now, "site": site.name, "traffic": shop.traffic, "limit": NEWEST_MAX}
-            found = picture.query(statement("newest-events"), values).to_pylist()
+            found = picture.query(statement("newest-events"), values, named=True).to_pylist()
         if found:
             site.newest = found[0]["received_at"]
         newest = [{name: plain(value) for name, value in event.items() if value is not None} for event in reversed(found)]

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from ecompulse.store import QueryError, QueryTimeout
 from ecompulse.store.duckdb.picture import Picture
-from ecompulse.store.duckdb.views import behind
+from ecompulse.store.duckdb.views import TAIL, behind, narrowed
 
 # `sql(…).to_arrow_table()` would copy the few rows of an answer once less, but bind the statement twice, and to bind one over views of
 # seventy columns takes most of a short question's time.
@@ -30,7 +30,7 @@ class DuckDBSnapshot:
         self.registered: set[str] = set()
         """What stands for the tail on the connection so far."""
 
-    def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> pa.Table:
+    def query(self, sql: str, parameters: Mapping[str, object] | None = None, *, named: bool = False) -> pa.Table:
         """See `ecompulse.store.Snapshot.query`. Parameters that the statement does not use are passed over."""
         used = set(_PARAMETER.findall(sql))
         given = {name: value for name, value in (parameters or {}).items() if name in used}
@@ -43,12 +43,13 @@ class DuckDBSnapshot:
         timer = threading.Timer(self._timeout_seconds, end)
         timer.daemon = True
         timer.start()
+        narrow, columns = narrowed(sql) if named else (sql, ())
         try:
-            for name in behind(sql) - self.registered:
-                table = self._picture.table(name, self._cursor)
-                self.registered.add(name)
-                self._cursor.register(name, table)
-            return self._cursor.execute(sql, given or None).to_arrow_table()
+            for name in behind(sql) - self.registered - ({"tail"} if columns else set()):
+                self._register(name, self._picture.table(name, self._cursor))
+            if columns:
+                self._register(TAIL, self._picture.table("tail", self._cursor).select(columns))
+            return self._cursor.execute(narrow, given or None).to_arrow_table()
         except duckdb.InterruptException:
             raise QueryTimeout(
                 f"it ran longer than {self._timeout_seconds:g} s and was ended: ask for a shorter range or fewer rows"
@@ -59,3 +60,7 @@ class DuckDBSnapshot:
             raise QueryError(str(error)) from None
         finally:
             timer.cancel()
+
+    def _register(self, name: str, table: pa.Table) -> None:
+        self.registered.add(name)
+        self._cursor.register(name, table)
