@@ -15,19 +15,18 @@ from functools import partial
 from typing import Any, Final
 
 import msgspec
-import structlog
 
 from ecompulse.analyze.reading import Readable
 from ecompulse.analyze.real_time import MINUTES, real_time
 from ecompulse.analyze.rows import plain, time_text
 from ecompulse.analyze.statement import statement
-from ecompulse.observe import metrics
+from ecompulse.observe import logs, metrics
 from ecompulse.serve.problem import Problem
 from ecompulse.serve.state import ServeState
 from ecompulse.serve.workers import Workers
 from ecompulse.store import QueryError
 
-logger = structlog.get_logger(__name__)
+logger = logs.logger("serve")
 
 TICK_SECONDS: Final = 0.25
 """Four updates a second are as many as an eye follows."""
