@@ -114,6 +114,58 @@ def test_questions_are_answered(stocked: Stocked, sql: str, first: list[object])
     assert rows(query(stocked, sql, {})[0].table)[0] == first
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "from events order by event_id",
+        "select * from events order by event_id",
+        "select events.* from events order by event_id",
+        "select columns('.*_id') from events order by event_id",
+        "select #2, #5 from events order by event_id",
+        "select events from events order by event_id",
+        "select e from events e order by e.event_id",
+        "select to_json(e) from events e order by event_id",
+        "select b, d from events t(a, b, c, d) order by a",
+        "select count(*) from events natural join (select user_id, event_type from events)",
+        "select count(*) from (select user_id, 'x' as platform from events) natural left join events",
+        "select value from (unpivot (from events select user_id, site) on user_id, site) order by value",
+        "with e as (from events) select e.user_id, count(*) from e group by 1 order by 1",
+        "select user_id from events union by name select site from events order by all",
+        "select e.user_id, s.events from events e join sessions s on s.visitor = e.user_id order by all",
+        'select (select max(i.user_id) from events i where i.site = o.site) as top, "TimeStamp" from events o order by event_id',
+        "select count(*), count(distinct site) from events",
+        "with recursive events as (select 1 as n union all select n + 1 from events where n < 3) select n from events order by n",
+    ],
+)
+def test_an_answer_is_the_same_whether_unused_columns_are_left_out_or_not(stocked: Stocked, sql: str) -> None:
+    stocked.add([event("page_view", DAY, user="ann", platform="web"), event("search", DAY, user="bob", query="mug")])
+    stocked.flush()
+    stocked.add([event("search", DAY, user="ann", country="DE")])
+    with stocked.snapshot(10.0) as picture:
+        whole = picture.query(sql)
+    told = query(stocked, sql, {})[0].table
+    assert (told.column_names, rows(told)) == (whole.column_names, rows(whole))
+
+
+@pytest.mark.parametrize(
+    ("sql", "named"),
+    [
+        ("select count(*) from events where user_id = 'ann'", True),
+        ("select user_id as u, count(*) as n from events group by u order by n", True),
+        ("from events", False),
+        ("select e from events e", False),
+        ("select user_id from events natural join sessions", False),
+    ],
+)
+def test_a_statement_names_its_columns_unless_there_is_a_way_around_names(sql: str, named: bool) -> None:
+    assert admitted(sql, {})[1] is named
+
+
+def test_a_wrong_name_is_told_with_the_right_ones(stocked: Stocked) -> None:
+    with pytest.raises(QueryError, match="element_text"):
+        query(stocked, "select elements_text from events", {})
+
+
 @pytest.mark.parametrize("sql", ["describe events", "summarize events", "show tables"])
 def test_the_tables_can_be_looked_at(stocked: Stocked, sql: str) -> None:
     assert query(stocked, sql, {})[0].table.num_rows > 3

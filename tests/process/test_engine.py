@@ -132,7 +132,8 @@ def test_a_full_tail_that_cannot_be_written_stops_the_reading_and_not_the_trying
         assert ask(opened, "select count(*) from events") == [(30,)]  # ten that could not be written, and twice as many behind them
         opened.store.flush = flush  # type: ignore[method-assign]
         while opened.engine.round() or opened.store.flushing:
-            opened.engine.flush_when_due()
+            with suppress(StoreError):  # of a try that began while there was no room
+                opened.engine.flush_when_due()
         assert ask(opened, "select count(*) from events") == [(50,)]
 
 

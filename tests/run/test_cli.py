@@ -115,16 +115,3 @@ def test_a_reader_that_closes_early_is_no_error(tmp_path: Path) -> None:
         process.stdout.close()
         assert process.stderr is not None
         assert process.stderr.read() == b""
-
-
-def test_neither_help_nor_settings_nor_the_supervisor_load_the_heavy_libraries(tmp_path: Path) -> None:
-    program = (
-        "import sys, contextlib, io\n"
-        "from ecompulse.run.cli import application\n"
-        "with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):\n"
-        "    application()(['run', '--help'])\n"
-        "from ecompulse.run import supervisor, console\n"
-        "print(sorted({'pyarrow', 'duckdb', 'numpy', 'polars', 'msgspec', 'uvloop'} & sys.modules.keys()))"
-    )
-    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
-    assert done.stdout.strip() == "[]", done.stderr

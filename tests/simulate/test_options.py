@@ -48,10 +48,12 @@ def test_as_fast_as_possible_without_a_start_begins_in_the_past(events: int, mix
     assert planned(events=events, rate="max", mix=mix).start_ms < NOW.timestamp() * 1000
 
 
-def test_a_demonstration_sends_the_last_forty_minutes_of_a_day_that_is_always_the_same() -> None:
-    agreed, later = planned(demo=True), plan(Options(demo=True), {}, NOW + timedelta(minutes=17))
-    assert agreed.from_ms == int((NOW - timedelta(minutes=40)).timestamp() * 1000)
-    assert agreed.start_ms == later.start_ms
+@pytest.mark.parametrize("minutes", range(0, 60, 7))
+def test_a_demonstration_sends_the_last_forty_minutes_and_draws_at_least_an_hour_and_less_than_two_before_them(minutes: int) -> None:
+    agreed = plan(Options(demo=True), {}, NOW + timedelta(minutes=minutes))
+    assert agreed.from_ms == int((NOW + timedelta(minutes=minutes - 40)).timestamp() * 1000)
+    assert agreed.start_ms % 3_600_000 == 0
+    assert 3_600_000 <= agreed.from_ms - agreed.start_ms < 7_200_000
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter, defaultdict
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import islice, pairwise
 from typing import Any
@@ -127,3 +128,24 @@ def test_some_searches_find_nothing_and_calls_tell_their_duration(made: list[dic
     calls = [event["properties"] for event in made if event["event_type"] == "api_call"]
     assert all(call["duration_ms"] > 0 for call in calls)
     assert {200, 500} <= {call["status_code"] for call in calls}
+
+
+def test_a_demonstration_is_the_same_shop_whenever_it_is_started() -> None:
+    """Else whoever starts it again would find the last minutes twice."""
+    noon = datetime(2026, 3, 12, 12, tzinfo=UTC)
+    found = []
+    for started in (noon + timedelta(minutes=41), noon + timedelta(minutes=103)):
+        agreed = plan(Options(demo=True), {}, started)
+        first, last = (int((noon + timedelta(minutes=minutes)).timestamp() * 1000) for minutes in (63, 65))
+        assert agreed.from_ms <= first
+        told = []
+        for block in blocks(agreed):
+            if int(block.at[0]) >= last:
+                break
+            within = (block.at >= first) & (block.at < last)
+            told += list(
+                zip(block.event_id[within].tolist(), block.kind[within], block.sessions.visitor[block.session[within]], strict=True)
+            )
+        found.append(told)
+    assert len(found[0]) > 100
+    assert found[0] == found[1]

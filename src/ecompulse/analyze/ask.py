@@ -36,12 +36,14 @@ def ask(store: Readable, question: Question, asked: Mapping[str, str], shop: Sho
     with store.snapshot(timeout_seconds) as picture:
         as_of, lag_seconds = store.as_of(), store.lag_seconds()
         if "sessionless" in values:  # nearly always there is none, and the statement is half as long
-            values |= picture.query(statement("range-facts"), values).to_pylist()[0]
-        return Answer(as_of, lag_seconds, picture.query(settled(question.sql, values), values))
+            values |= picture.query(statement("range-facts"), values, named=True).to_pylist()[0]
+        return Answer(as_of, lag_seconds, picture.query(settled(question.sql, values), values, named=True))
 
 
-def answer(store: Readable, sql: str, values: Mapping[str, Any], timeout_seconds: float = TIMEOUT_SECONDS) -> Answer:
-    """The answer to one statement."""
+def answer(
+    store: Readable, sql: str, values: Mapping[str, Any], timeout_seconds: float = TIMEOUT_SECONDS, *, named: bool = False
+) -> Answer:
+    """The answer to one statement; `named` as in `ecompulse.store.Snapshot.query`."""
     with store.snapshot(timeout_seconds) as picture:
         as_of, lag_seconds = store.as_of(), store.lag_seconds()
-        return Answer(as_of, lag_seconds, picture.query(sql, values))
+        return Answer(as_of, lag_seconds, picture.query(sql, values, named=named))

@@ -62,7 +62,7 @@ def _figures(picture: Snapshot, asked: Mapping[str, Any], shop: Shop, now: datet
     }  # fmt: skip
 
     def ask(name: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = picture.query(statement(f"real-time-{name}"), values).to_pylist()
+        found: list[dict[str, Any]] = picture.query(statement(f"real-time-{name}"), values, named=True).to_pylist()
         return found
 
     totals, people = ask("totals")[0], ask("people")[0]

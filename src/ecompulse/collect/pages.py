@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib import resources
 from typing import Final
 
 from ecompulse import __version__
@@ -47,5 +46,7 @@ def tracker(_request: Request, _door: Door) -> Answer:
 
 @cache
 def _tracker() -> bytes | None:
+    from importlib import resources  # brings tempfile and zipfile: 7 ms for what many collectors never send
+
     file = resources.files("ecompulse.collect") / "assets" / "ecompulse.js"
     return file.read_bytes() if file.is_file() else None

@@ -1,14 +1,18 @@
-"""Structured log lines: text in a terminal, JSON elsewhere, to standard error, and nothing personal in them."""
+"""Structured log lines: text in a terminal, JSON elsewhere, to standard error, and nothing personal in them.
+
+The standard module does it: a library for it brings what shows tracebacks in colour, which took 0.15 s and 10 MB of each process.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sys
-from collections.abc import MutableMapping
-from typing import Any
-
-import structlog
+import traceback
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
@@ -16,67 +20,114 @@ LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNI
 PERSONAL = frozenset(
     {"user_id", "anonymous_id", "session_id", "ip_address", "user_agent", "email", "page_url", "referrer", "body", "query"}
 )
+EVENT_WIDTH: Final = 24
+"""Of text: what follows is aligned for most events."""
+COLOURS: Final = {"debug": "\x1b[2m", "info": "\x1b[32m", "warning": "\x1b[33m", "error": "\x1b[31m", "critical": "\x1b[31m"}
+PLAIN: Final = "\x1b[0m"
 
 
 def configure(level: str = "info", form: str = "auto", role: str = "") -> None:
     """Set up logging for this process; call it once, at the start of a command.
+
+    Of libraries only warnings are said: the rest does not concern an operator.
 
     Args:
         level: debug, info, warning or error.
         form: text, json, or auto (text when standard error is a terminal).
         role: the name of this process in every line, such as collect.
     """
-    text = form == "text" or (form == "auto" and sys.stderr.isatty())
-    common: list[Any] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        without_personal_data,
-        structlog.processors.TimeStamper(fmt="%H:%M:%S" if text else "iso", utc=not text),
-    ]
-    shape = _as_text() if text else _as_json()
-    structlog.configure(
-        processors=[*common, *shape],
-        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
-    structlog.contextvars.clear_contextvars()
-    if role:
-        structlog.contextvars.bind_contextvars(role=role)
-    _configure_standard_library(level, common, shape)
-
-
-def _configure_standard_library(level: str, common: list[Any], shape: list[Any]) -> None:
-    """Give lines of the standard module the same form. Of libraries only warnings are said: the rest does not concern an operator."""
+    terminal = sys.stderr.isatty()
+    text = form == "text" or (form == "auto" and terminal)
     handler = logging.StreamHandler(sys.stderr)
-    told = [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *shape]
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processors=told, foreign_pre_chain=common))
+    handler.setFormatter(_Text(role, colours=terminal and not os.environ.get("NO_COLOR")) if text else _Json(role))
     logging.basicConfig(handlers=[handler], level=max(LEVELS[level], logging.WARNING), force=True)
     logging.getLogger("ecompulse").setLevel(LEVELS[level])
 
 
-def _as_text() -> list[Any]:
-    return [structlog.dev.ConsoleRenderer(colors=_colours(), pad_event_to=24, exception_formatter=structlog.dev.plain_traceback)]
+class Logger:
+    """Says what happened, and the values that belong to it as fields of their own."""
+
+    def __init__(self, room: str) -> None:
+        self._room, self._logger = room, logging.getLogger(f"ecompulse.{room}")
+
+    def debug(self, event: str, **fields: object) -> None:
+        """What only a developer asks for."""
+        self._say(logging.DEBUG, event, fields)
+
+    def info(self, event: str, **fields: object) -> None:
+        """What is as it should be."""
+        self._say(logging.INFO, event, fields)
+
+    def warning(self, event: str, **fields: object) -> None:
+        """What an operator may have to act on."""
+        self._say(logging.WARNING, event, fields)
+
+    def error(self, event: str, **fields: object) -> None:
+        """What failed."""
+        self._say(logging.ERROR, event, fields)
+
+    def exception(self, event: str, **fields: object) -> None:
+        """What failed by the exception that is being handled, with its traceback."""
+        self._say(logging.ERROR, event, fields, traceback=True)
+
+    def _say(self, level: int, event: str, fields: dict[str, object], *, traceback: bool = False) -> None:
+        self._logger.log(level, event, extra={"fields": {"room": self._room, **fields}}, exc_info=traceback)
 
 
-def _as_json() -> list[Any]:
-    """One line of JSON; tracebacks without the values of variables, which may be personal."""
-    traceback = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-    return [structlog.processors.ExceptionRenderer(traceback), structlog.processors.JSONRenderer()]
-
-
-def logger(room: str) -> structlog.typing.FilteringBoundLogger:
+def logger(room: str) -> Logger:
     """The logger of a room; its lines carry the room's name."""
-    found: structlog.typing.FilteringBoundLogger = structlog.get_logger(room=room)
-    return found
+    return Logger(room)
 
 
-def without_personal_data(_logger: object, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Drop what may identify a person, whoever put it into a line."""
-    for name in PERSONAL & line.keys():
-        line[name] = "(not logged)"
-    return line
+def without_personal_data(fields: Mapping[str, object]) -> dict[str, object]:
+    """The fields, without what may identify a person, whoever put it into a line."""
+    return {name: "(not logged)" if name in PERSONAL else value for name, value in fields.items()}
 
 
-def _colours() -> bool:
-    return sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+class _Shape(logging.Formatter):
+    """What both forms share: which fields a line has. Lines of the standard module have no more of their own than their text."""
+
+    def __init__(self, role: str) -> None:
+        super().__init__()
+        self._role = {"role": role} if role else {}
+
+    def fields(self, record: logging.LogRecord) -> dict[str, object]:
+        """The fields of a line; its own role is another's that it tells of."""
+        own: Mapping[str, Any] = getattr(record, "fields", {})
+        return without_personal_data({**self._role, **own})
+
+    def traceback(self, record: logging.LogRecord) -> str:
+        """How it came to an exception, without the values of variables, which may be personal; empty where there was none."""
+        return "".join(traceback.format_exception(*record.exc_info)).rstrip() if record.exc_info else ""
+
+
+class _Json(_Shape):
+    def format(self, record: logging.LogRecord) -> str:
+        told = self.traceback(record)
+        line = {
+            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+            **self.fields(record),
+            **({"exception": told} if told else {}),
+        }
+        return json.dumps(line, default=repr)
+
+
+class _Text(_Shape):
+    def __init__(self, role: str, *, colours: bool) -> None:
+        super().__init__(role)
+        self._colours = colours
+
+    def format(self, record: logging.LogRecord) -> str:
+        level = record.levelname.lower()
+        on, off = (COLOURS.get(level, ""), PLAIN) if self._colours else ("", "")
+        clock = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
+        fields = " ".join(f"{name}={value if _plain(value) else repr(value)}" for name, value in self.fields(record).items())
+        told = self.traceback(record)
+        return f"{clock} {on}{level:<8}{off} {record.getMessage():<{EVENT_WIDTH}} {fields}".rstrip() + (f"\n{told}" if told else "")
+
+
+def _plain(value: object) -> bool:
+    """Whether a value is read as one without quotes."""
+    return not isinstance(value, str) or (value.isprintable() and value != "" and " " not in value)

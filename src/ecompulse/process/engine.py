@@ -46,6 +46,7 @@ BACKLOG_TAILS: Final = 2
 """The tail grows to this many times its usual size while a flush is under way; then the engine waits for it."""
 PACE_SECONDS_MAX: Final = 0.06
 RETRY_SECONDS_MAX: Final = 5.0
+NO_ROWS: Final = pa.RecordBatch.from_pylist([], STORED)
 
 
 class Limits(Struct, frozen=True):
@@ -174,7 +175,7 @@ class Engine:
             for index, letter in enumerate(entry.rejected)
         ]
         ledger: Counter[LedgerKey] = Counter(key_of(placed.letter, "dead_letter") for placed in letters)
-        batch, rows = placed(entries), _NO_ROWS
+        batch, rows = placed(entries), NO_ROWS
         if batch is not None:
             rows, more = self._identified(batch, ledger)
             letters += more
@@ -247,7 +248,7 @@ def stepped(batch: pa.RecordBatch, steps: Steps, context: Context) -> tuple[pa.R
     except StepFailed as error:
         if len(batch) == 1:
             logger.warning("%s", error)
-            return _NO_ROWS, _letters(batch, str(error), "")
+            return NO_ROWS, _letters(batch, str(error), "")
     half = len(batch) // 2
     (left, left_failed), (right, right_failed) = (stepped(part, steps, context) for part in (batch.slice(0, half), batch.slice(half)))
     both = left_failed + right_failed
@@ -274,9 +275,6 @@ def placed(entries: list[Entry]) -> pa.RecordBatch | None:
     partition = np.concatenate([np.full(len(events), entry.partition, np.int16) for entry, events in batches])
     offset = np.concatenate([np.arange(entry.offset, entry.offset + len(events)) for entry, events in batches])
     return joined.append_column("log_partition", pa.array(partition)).append_column("log_offset", pa.array(offset, pa.int64()))
-
-
-_NO_ROWS: Final = pa.RecordBatch.from_pylist([], STORED)
 
 
 def stored(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -346,5 +344,5 @@ def _damaged(error: DamagedEntry) -> Addition:
     letter = DeadLetter(str(error), "", None, None, "log", "default", None, now, str(error).encode())
     key = LedgerKey("default", "log", "", "", "dead_letter")
     return Addition(
-        _NO_ROWS, [PlacedLetter(error.partition, error.offset, letter)], {key: error.count}, {error.partition: error.offset + error.count}
+        NO_ROWS, [PlacedLetter(error.partition, error.offset, letter)], {key: error.count}, {error.partition: error.offset + error.count}
     )

@@ -14,10 +14,10 @@ import numpy as np
 import pyarrow as pa
 from msgspec import Struct
 
-from ecompulse.contract.columns import LOGGED, STORED
+from ecompulse.contract.columns import LOGGED
 from ecompulse.log import DamagedEntry, Entry, Reader
 from ecompulse.log.sqlite.append import PARTITIONS_MAX
-from ecompulse.process.engine import ROUND_EVENTS, TAIL_ROWS, count, key_of, placed, stepped
+from ecompulse.process.engine import NO_ROWS, ROUND_EVENTS, TAIL_ROWS, count, key_of, placed, stepped
 from ecompulse.process.fingerprint import fingerprints
 from ecompulse.process.link import link_ids
 from ecompulse.process.step import Context, StepFailed, Steps
@@ -139,7 +139,7 @@ class Remake:
         self._flush()
         put(self._new, self._standing.others)
         counts = Counter({key: n for key, n in self._ledger.items() if n})
-        self._new.add(Addition(_NO_ROWS, [], counts, self._standing.positions))
+        self._new.add(Addition(NO_ROWS, [], counts, self._standing.positions))
         state = dict(self._standing.state)
         if self._span.until is None:
             state["steps"] = self._steps.state()  # all that came last went through them
@@ -274,18 +274,22 @@ class Remake:
             self._ledger.update(key_of(placed.letter, "dead_letter") for placed in letters)
         if rows is not None:
             count(ledger, rows, "stored")
-        self._new.add(Addition(_NO_ROWS if rows is None else rows, letters, ledger, self._standing.positions))
-        self._letters += len(letters)
-        if self._new.tail_rows >= TAIL_ROWS or self._letters >= LETTERS_MAX:
+        rows = NO_ROWS if rows is None else rows
+        room = TAIL_ROWS - self._new.tail_rows
+        self._put(Addition(rows.slice(0, room), letters, ledger, self._standing.positions))
+        for start in range(room, len(rows), TAIL_ROWS):
+            self._put(Addition(rows.slice(start, TAIL_ROWS), [], {}, self._standing.positions))
+
+    def _put(self, addition: Addition) -> None:
+        self._new.add(addition)
+        self._letters += len(addition.dead_letters)
+        if self._new.tail_rows == TAIL_ROWS or self._letters >= LETTERS_MAX:
             self._flush()
 
     def _flush(self) -> None:
         self._letters = 0
         if self._new.freeze():
             self._new.flush((), {})
-
-
-_NO_ROWS: Final = pa.RecordBatch.from_pylist([], STORED)
 
 
 def _stretches(flags: np.ndarray[Any, Any]) -> Iterator[tuple[int, int]]:

@@ -124,7 +124,7 @@ def _must_keep_rows(name: str, before: pa.RecordBatch, after: object) -> None:
     if after.num_rows != before.num_rows:
         raise StepFailed(f"the step {name!r} made {after.num_rows} rows of {before.num_rows}; a step keeps every row")
     had, has = before.schema.names, after.schema.names
-    if lost := [column for column in had if column not in has] if has[: len(had)] != had else None:
+    if lost := sorted(set(had).difference(has), key=had.index):
         raise StepFailed(f"the step {name!r} dropped {', '.join(lost)}; a step adds or replaces columns")
     if unknown := [column for column in has if column not in _STORED and column not in had and not column.startswith("_")]:
         raise StepFailed(

@@ -31,7 +31,7 @@ class Child:
 
     Attributes:
         name: what people call it, such as collect or collect 1.
-        arguments: what follows `ecompulse` on its command line.
+        arguments: its role and options, as `run.role` takes them.
         forever: whether it must be started again even when it ended well.
         done: whether it ended well and need not be started again.
     """

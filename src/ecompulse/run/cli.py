@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cyclopts import App, Group
-from rich.console import Console
-from rich.text import Text
+from cyclopts import App, CycloptsError, Group
 
 import ecompulse
-from ecompulse.run.errors import NOT_SO, Refused
+from ecompulse.run.ending import status_of
+from ecompulse.run.errors import Refused
 
 EPILOGUE = "Exit status: 0, 1 (it is not so, or it failed), 2 (used wrongly). --debug shows the traceback of an error."
-INTERRUPTED = 130  # 128 + SIGINT, as shells say it
 
 RUNNING, STORED, SETTING_UP = Group("Running", sort_key=1), Group("What is stored", sort_key=2), Group("Setting up", sort_key=3)
 
@@ -169,8 +166,6 @@ def application() -> App:
         help_format="plaintext",
         help_epilogue=EPILOGUE,
         version=ecompulse.__version__,
-        error_formatter=lambda error: said(str(error).strip()),
-        error_console=Console(stderr=True, soft_wrap=True, highlight=False),
     )
     families = {name: App(name=name, group=group, help=says, help_format="plaintext") for name, (group, says) in FAMILIES.items()}
     for family in families.values():
@@ -195,35 +190,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     debug = "--debug" in given
     if debug:
         given.remove("--debug")
-    sys.exit(_status(given, debug=debug))
+    sys.exit(status_of(lambda: _called(given), debug=debug))
 
 
-def _status(arguments: list[str], *, debug: bool) -> int:
+def _called(arguments: list[str]) -> object:
     try:
-        status = application()(arguments, result_action="return_value")
-    except Refused as refused:
-        if debug:
-            raise
-        _complain(said(refused.what, refused.remedy))
-        return refused.status
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:  # whoever read our output has seen enough; Python must not complain at its exit that the rest cannot be written
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except Exception as error:  # the outermost frame: a person gets a sentence, --debug gets the rest
-        if debug:
-            raise
-        _complain(said(f"{type(error).__name__}: {error}", "This is a defect in ecompulse, please report it; --debug shows where."))
-        return NOT_SO
-    return status if isinstance(status, int) else 0
-
-
-def said(what: str, remedy: str = "") -> Text:
-    """An error as it is shown: what and where, then what to do."""
-    return Text.assemble(("ecompulse: ", "bold red"), what, f"\n           {remedy}" if remedy else "")
-
-
-def _complain(error: Text) -> None:
-    """Print an error; its lines are not broken, so that a path or command in it can be copied."""
-    Console(stderr=True, soft_wrap=True, highlight=False).print(error)
+        return application()(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+    except CycloptsError as error:
+        raise Refused(str(error).strip()) from error

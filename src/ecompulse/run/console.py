@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
 import os
 import shutil
@@ -194,6 +193,8 @@ def _place(url: str) -> str:
 
 def _ask(address: Address, path: str) -> dict[str, Any] | None:
     """The JSON of a 200 answer ({} when it is not an object), or None."""
+    import http.client  # brings ssl and email: 30 ms for which no role waits here, because this is asked when they have been started
+
     connection = http.client.HTTPConnection(urlsplit(address.url).hostname or "", address.port, timeout=ASK_TIMEOUT_SECONDS)
     with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
         connection.request("GET", path)

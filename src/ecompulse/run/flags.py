@@ -14,8 +14,6 @@ from ecompulse.run.settings import DECLARED
 from ecompulse.run.sources import Read
 
 SETTINGS_GROUP = Group("Settings", sort_key=2, help="Each is also ECOMPULSE_<NAME> in the environment and <name> in ecompulse.toml.")
-Supervisor = Annotated[int | None, Parameter(show=False)]
-"""Process id of the supervisor, when it is one that starts this role."""
 Json = Annotated[bool, Parameter(name="--json", negative=(), show_default=False, help="Print JSON, for programs.")]
 
 if TYPE_CHECKING:

@@ -11,22 +11,21 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 import pyarrow as pa
 
-from ecompulse.collect.config import Addresses
-from ecompulse.collect.dialects.again import read_again
-from ecompulse.contract.check import check
 from ecompulse.contract.columns import LOGGED
-from ecompulse.contract.read import Unreadable
 from ecompulse.guard.privacy import scrub
 from ecompulse.log import LogError
 from ecompulse.log.sqlite import SqliteAppender, file
 from ecompulse.run.replays import Replays
 from ecompulse.serve.state import Letter, Replayed, ReplayFailed
 from ecompulse.store import QueryError, Snapshot
+
+if TYPE_CHECKING:
+    from ecompulse.collect.config import Addresses
 
 logger = logging.getLogger(__name__)
 
@@ -180,6 +179,11 @@ class Letters:
 
 def _read(letter: Letter, now_us: int) -> pa.RecordBatch | Replayed:
     """The one event of a letter as a row for the log, or why it is still wrong."""
+    # What reads and checks events is the collector's, 0.1 s of a start that processing does without until somebody mends a letter.
+    from ecompulse.collect.dialects.again import read_again
+    from ecompulse.contract.check import check
+    from ecompulse.contract.read import Unreadable
+
     try:
         read = read_again(letter.dialect, letter.body, letter.site)
     except Unreadable as error:

@@ -77,7 +77,7 @@ def plan(settings: Settings, *, demo: bool) -> Run:
     """Which children a run has."""
     many = settings.collectors > 1
     doors = [Child(f"collect {n}" if many else "collect", ("collect", "--partition", str(n))) for n in range(settings.collectors)]
-    senders = [Child("simulate", ("simulate", "--demo", "--to", settings.collect.url), forever=False)] if demo else []
+    senders = [Child("simulate", ("simulate", "--to", settings.collect.url), forever=False)] if demo else []
     return Run(senders, doors, [Child("process", ("process",))])
 
 

@@ -6,16 +6,16 @@ import json
 import sys
 from collections.abc import Sequence
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
-
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], empty: str) -> None:
     """Print rows under their columns, or the sentence that says why there are none.
 
     In a terminal long cells are folded to its width; elsewhere a row is a line, however long, so that it can be searched.
     """
+    from rich import box  # 0.1 s, which JSON and the commands that print no table do without
+    from rich.console import Console
+    from rich.table import Table
+
     console = Console(highlight=False)
     if not rows:
         console.print(empty, soft_wrap=True)

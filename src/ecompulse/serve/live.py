@@ -15,19 +15,18 @@ from functools import partial
 from typing import Any, Final
 
 import msgspec
-import structlog
 
 from ecompulse.analyze.reading import Readable
 from ecompulse.analyze.real_time import MINUTES, real_time
 from ecompulse.analyze.rows import plain, time_text
 from ecompulse.analyze.statement import statement
-from ecompulse.observe import metrics
+from ecompulse.observe import logs, metrics
 from ecompulse.serve.problem import Problem
 from ecompulse.serve.state import ServeState
 from ecompulse.serve.workers import Workers
 from ecompulse.store import QueryError
 
-logger = structlog.get_logger(__name__)
+logger = logs.logger("serve")
 
 TICK_SECONDS: Final = 0.25
 """Four updates a second are as many as an eye follows."""
@@ -211,7 +210,7 @@ class Live:
         with self._state.store.snapshot(timeout_seconds=5.0) as picture:
             now = datetime.now(UTC)  # what was received before the clock was set back lies ahead of it, and must not hide the news
             values = {"after": min(site.newest, now), "until": now, "site": site.name, "traffic": shop.traffic, "limit": NEWEST_MAX}
-            found = picture.query(statement("newest-events"), values).to_pylist()
+            found = picture.query(statement("newest-events"), values, named=True).to_pylist()
         if found:
             site.newest = found[0]["received_at"]
         newest = [{name: plain(value) for name, value in event.items() if value is not None} for event in reversed(found)]

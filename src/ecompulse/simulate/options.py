@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from ecompulse.simulate.pace import DAY_MS, Bursts, start_before
+from ecompulse.simulate.pace import DAY_MS, HOUR_MS, Bursts, start_before
 
 Mix = Literal["shop", "service", "catalogue"]
 MIXES: tuple[Mix, ...] = ("shop", "service", "catalogue")
@@ -111,9 +111,9 @@ def plan(options: Options, environment: Mapping[str, str] = os.environ, now: dat
         start_ms = _start(options.start)
         if target.kind == "http" and start_ms > now_ms + DAY_MS:
             raise OptionError(f"--start {options.start} is more than a day ahead: a collector takes no events from the future")
-    elif options.demo:  # the same day makes the same events, so that a demonstration that is started again repeats none
+    elif options.demo:  # each hour begins anew and makes the same events, so that a demonstration that is started again repeats none
         from_ms = now_ms - DEMO_HISTORY_MS
-        start_ms = from_ms // DAY_MS * DAY_MS
+        start_ms = (from_ms // HOUR_MS - 1) * HOUR_MS  # whoever came in the hour before may still be there
     elif per_second is not None:
         start_ms = now_ms
     elif options.events is None:

@@ -24,6 +24,8 @@ LIVE_WINDOW_MS = 10_000
 """At the pace of the clock a block is ten seconds at most: memory stays small, and so does the time to the first event."""
 DENSITY_MAX = 1_000.0
 """Events a second of the shop's own time, at most; at higher rates visits pass quicker. All visits under way are kept in memory."""
+NUMBERS_AN_HOUR = 10_000_000
+"""For the events, visits and visitors of an hour of a demonstration: more than there are at `DENSITY_MAX`."""
 BINS = 16
 """Parts of a window with a rate of visits of their own."""
 RETURNING = 0.45
@@ -70,6 +72,8 @@ class Shop:
         schedule = pace.Schedule(plan.density, plan.bursts)
         ahead, opens, sent = self._none_pending(), plan.start_ms, 0
         while True:
+            if plan.demo and opens % pace.HOUR_MS == 0:
+                sent = self._begin_hour(opens // pace.HOUR_MS)
             ahead = self._joined(ahead, self._visits(opens, window))
             opens += window
             due = ahead.at < opens
@@ -82,6 +86,17 @@ class Shop:
                 yield self._block(sent, at, ahead.step[rows], ahead.session[rows], ahead.sessions)
                 sent += len(rows)
             ahead = _left(ahead, ~due)
+
+    def _begin_hour(self, hour: int) -> int:
+        """Draw the visits of an hour (since 1970) from nothing but its number; returns the number of its first event.
+
+        A demonstration that is started late in the day would otherwise have to draw all of it first.
+        """
+        first = hour * NUMBERS_AN_HOUR
+        self._random = Draws(self._plan.seed, f"visits of hour {hour}")
+        self._free_at[:] = 0
+        self._sessions, self._visitors = first, first + len(self._free_at)
+        return first
 
     def _none_pending(self) -> _Pending:
         none = np.zeros(0, dtype=np.int64)

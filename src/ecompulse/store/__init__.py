@@ -64,8 +64,11 @@ class QueryTimeout(QueryError):
 class Snapshot(Protocol):
     """One consistent picture of a store."""
 
-    def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> pa.Table:
+    def query(self, sql: str, parameters: Mapping[str, object] | None = None, *, named: bool = False) -> pa.Table:
         """Ask in SQL, with `$name` parameters.
+
+        `named` says that whatever column of `events` the answer depends on is named in the statement, so that the others can be left out;
+        a star in it may stand only where it makes no difference how many columns it means.
 
         Raises:
             QueryError: the statement is wrong.

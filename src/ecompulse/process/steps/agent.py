@@ -7,7 +7,6 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 import pyarrow as pa
-import ua_parser
 
 from ecompulse.contract.columns import STORED
 from ecompulse.process.step import Context
@@ -45,6 +44,8 @@ def read_agent(user_agent: str | None) -> Agent:
     """Read a user agent; what it does not say is `None`."""
     if user_agent is None or not user_agent.strip():
         return Agent(None, None, None)
+    import ua_parser  # with yaml, 0.05 s, which a start after a crash need not wait for
+
     text = user_agent[:READ_CHARACTERS]
     seen = ua_parser.parse(text)
     is_browser = text.startswith(_BROWSERS)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import maxminddb
 import pyarrow as pa
 
 from ecompulse.contract.columns import STORED
 from ecompulse.process.step import Context
 from ecompulse.process.steps.columns import look_up, put, take
+
+if TYPE_CHECKING:
+    import maxminddb
 
 CACHED_ADDRESSES: Final = 65_536
 """About 10 MB. Truncated addresses repeat: a /24 or a /48 is one value."""
@@ -26,6 +28,8 @@ class GeoDatabaseUnreadable(OSError):
 @lru_cache(maxsize=4)  # one is used; more only while tests or a Spark worker change over
 def open_database(path: str) -> maxminddb.Reader:
     """Open the database, once a process; raises `GeoDatabaseUnreadable`. Call it at the start, so that a wrong path is told then."""
+    import maxminddb  # with multiprocessing, 0.03 s; most have no such database
+
     try:
         return maxminddb.open_database(path, maxminddb.MODE_AUTO)
     except (OSError, ValueError, maxminddb.InvalidDatabaseError) as error:
@@ -40,6 +44,8 @@ def country_of(address: str | None, database: str) -> str | None:
     """Return the ISO 3166 code of the country where the network of an address is registered, or `None` if it is not known."""
     if address is None:
         return None
+    import maxminddb
+
     try:
         entry = open_database(database).get(address.partition("/")[0].strip())
     except (ValueError, maxminddb.InvalidDatabaseError):

@@ -7,10 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from ecompulse.run.child import die_with
-
 Shown = Parameter(show_default=False, negative=())
-Supervisor = Annotated[int | None, Parameter(show=False)]  # as in run.flags, which loads the settings that this command does not need
 
 
 def simulate(
@@ -26,7 +23,6 @@ def simulate(
     late: str = "0%",
     malformed: str = "0%",
     demo: Annotated[bool, Shown] = False,
-    supervisor: Supervisor = None,
 ) -> int:
     """Send a synthetic shop's events.
 
@@ -43,8 +39,6 @@ def simulate(
         malformed: Share of events that must be rejected.
         demo: A lively shop with forty minutes behind it, as `ecompulse run --demo` starts it.
     """
-    if supervisor:
-        die_with(supervisor)
     from ecompulse.simulate.options import Options
     from ecompulse.simulate.service import simulate as run_shop
 

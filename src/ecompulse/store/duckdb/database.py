@@ -16,6 +16,7 @@ import pyarrow as pa
 from msgspec import Struct
 
 from ecompulse.store import Addition, QueryError, QueryTimeout, StoreError
+from ecompulse.store.duckdb.deadlines import Deadlines
 from ecompulse.store.duckdb.letters import Keep, Kept, LetterRetention
 from ecompulse.store.duckdb.picture import NAMES, Part, Picture, sums
 from ecompulse.store.duckdb.refused import without_refused
@@ -73,6 +74,7 @@ class DuckDBStore:
         self._cursors: list[duckdb.DuckDBPyConnection] = []
         self._asked: set[duckdb.DuckDBPyConnection] = set()
         self._closing = False
+        self._deadlines = Deadlines()
         self._free = threading.Semaphore(CURSORS_MAX)
 
     def _migrate(self) -> None:
@@ -245,7 +247,7 @@ class DuckDBStore:
         given: DuckDBSnapshot | None = None
         try:
             cursor, picture, positions = self._picture()
-            given = DuckDBSnapshot(cursor, picture, timeout_seconds, positions)
+            given = DuckDBSnapshot(cursor, picture, self._deadlines, timeout_seconds, positions)
             yield given
         finally:
             if cursor is not None:
@@ -317,6 +319,7 @@ class DuckDBStore:
                 for cursor in self._asked:
                     cursor.interrupt()
             time.sleep(0.01)
+        self._deadlines.close()
         for cursor in self._cursors:
             cursor.close()
         self._connection.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import threading
+import warnings
 from collections.abc import Mapping
 from typing import Final
 
@@ -11,8 +11,13 @@ import duckdb
 import pyarrow as pa
 
 from ecompulse.store import QueryError, QueryTimeout
+from ecompulse.store.duckdb.deadlines import Deadlines
 from ecompulse.store.duckdb.picture import Picture
-from ecompulse.store.duckdb.views import behind
+from ecompulse.store.duckdb.views import TAIL, behind, narrowed
+
+# `sql(…).to_arrow_table()` would copy the few rows of an answer once less, but bind the statement twice, and to bind one over views of
+# seventy columns takes most of a short question's time.
+warnings.filterwarnings("ignore", "Arrow output on a DB-API result makes an extra copy", UserWarning)
 
 _PARAMETER: Final = re.compile(r"\$([a-z_][a-z0-9_]*)", re.IGNORECASE)
 
@@ -20,38 +25,38 @@ _PARAMETER: Final = re.compile(r"\$([a-z_][a-z0-9_]*)", re.IGNORECASE)
 class DuckDBSnapshot:
     """One consistent picture; see `ecompulse.store.Snapshot`. `positions` is where the log was in it."""
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, picture: Picture, timeout_seconds: float, positions: Mapping[int, int]) -> None:
-        self._cursor, self._picture, self._timeout_seconds, self.positions = cursor, picture, timeout_seconds, positions
+    def __init__(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        picture: Picture,
+        deadlines: Deadlines,
+        timeout_seconds: float,
+        positions: Mapping[int, int],
+    ) -> None:
+        self._cursor, self._picture, self._deadlines, self._timeout_seconds = cursor, picture, deadlines, timeout_seconds
+        self.positions = positions
         self.registered: set[str] = set()
         """What stands for the tail on the connection so far."""
 
-    def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> pa.Table:
+    def query(self, sql: str, parameters: Mapping[str, object] | None = None, *, named: bool = False) -> pa.Table:
         """See `ecompulse.store.Snapshot.query`. Parameters that the statement does not use are passed over."""
         used = set(_PARAMETER.findall(sql))
         given = {name: value for name, value in (parameters or {}).items() if name in used}
-        ended = threading.Event()
+        narrow, columns = narrowed(sql) if named else (sql, ())
+        with self._deadlines.within(self._timeout_seconds, self._cursor.interrupt) as deadline:
+            try:
+                for name in behind(sql) - self.registered - ({"tail"} if columns else set()):
+                    self._register(name, self._picture.table(name, self._cursor))
+                if columns:
+                    self._register(TAIL, self._picture.table("tail", self._cursor).select(columns))
+                return self._cursor.execute(narrow, given or None).to_arrow_table()
+            except duckdb.Error as error:
+                if deadline.passed or isinstance(error, duckdb.InterruptException):
+                    raise QueryTimeout(
+                        f"it ran longer than {self._timeout_seconds:g} s and was ended: ask for a shorter range or fewer rows"
+                    ) from None
+                raise QueryError(str(error)) from None
 
-        def end() -> None:
-            ended.set()
-            self._cursor.interrupt()
-
-        timer = threading.Timer(self._timeout_seconds, end)
-        timer.daemon = True
-        timer.start()
-        try:
-            for name in behind(sql) - self.registered:
-                table = self._picture.table(name, self._cursor)
-                self.registered.add(name)
-                self._cursor.register(name, table)
-            relation = self._cursor.sql(sql, params=given) if given else self._cursor.sql(sql)
-            return relation.to_arrow_table()
-        except duckdb.InterruptException:
-            raise QueryTimeout(
-                f"it ran longer than {self._timeout_seconds:g} s and was ended: ask for a shorter range or fewer rows"
-            ) from None
-        except duckdb.Error as error:
-            if ended.is_set():
-                raise QueryTimeout(f"it ran longer than {self._timeout_seconds:g} s and was ended") from None
-            raise QueryError(str(error)) from None
-        finally:
-            timer.cancel()
+    def _register(self, name: str, table: pa.Table) -> None:
+        self.registered.add(name)
+        self._cursor.register(name, table)

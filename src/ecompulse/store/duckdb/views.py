@@ -9,11 +9,15 @@ from typing import Final
 
 import duckdb
 
+from ecompulse.contract.columns import STORED
 from ecompulse.store.duckdb.picture import NAMES, SUMMED
 from ecompulse.store.duckdb.relations import READINGS
 
 DURABLE: Final = "events.main"
+TAIL: Final = "tail_named"
+"""Stands for the rows of the tail with some of their columns."""
 _WORD: Final = re.compile(r"\w+")
+_WITH: Final = re.compile(r"(?:\s|--[^\n]*\n)*with\b(?P<recursive>\s+recursive\b)?", re.IGNORECASE)
 
 
 def create(cursor: duckdb.DuckDBPyConnection) -> None:
@@ -44,6 +48,24 @@ def _definitions(cursor: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, str]]
 def behind(sql: str) -> frozenset[str]:
     """Those of `NAMES` that a statement needs: whatever it names, its text holds the name."""
     return frozenset().union(*(_BEHIND[word] for word in set(_WORD.findall(sql.lower())) & _BEHIND.keys()))
+
+
+@lru_cache(maxsize=256)
+def narrowed(sql: str) -> tuple[str, tuple[str, ...]]:
+    """A statement for which `events` has only the columns that it names, and those; none where it does not name `events`.
+
+    To bind seventy columns wherever `events` stands takes most of a short question's time. `TAIL` must be registered with these columns.
+    """
+    words = set(_WORD.findall(sql.lower()))
+    if "events" not in words:
+        return sql, ()
+    columns = tuple(name for name in STORED.names if name in words) or ("event_id",)
+    chosen = ", ".join(f'"{name}"' for name in columns)
+    events = f"events as not materialized (select {chosen} from {DURABLE}.events union all select {chosen} from {TAIL})"
+    begun = _WITH.match(sql)
+    if begun is None:
+        return f"with {events}\n{sql}", columns
+    return f"with{begun['recursive'] or ''} {events}, {sql[begun.end() :]}", columns
 
 
 def _closure() -> dict[str, frozenset[str]]:
