@@ -6,6 +6,7 @@ import json
 from itertools import chain
 from typing import Any
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,8 +37,23 @@ def test_events_made_anew_give_the_same_columns(sent: list[dict[str, Any]]) -> N
         assert check(again, RECEIVED_US).batch.equals(check(rows, RECEIVED_US).batch)
 
 
+@given(sent=events())
+def test_one_event_makes_the_row_that_it_makes_among_others(sent: dict[str, Any]) -> None:
+    event = msgspec.json.decode(json.dumps(sent), type=Event)
+    alone, among = EventRows.of_one(event), EventRows.of([Event("custom"), event])
+    assert (alone.envelopes, alone.abouts, alone.hows, alone.names()) == (
+        among.envelopes[1:],
+        among.abouts[1:],
+        among.hows[1:],
+        among.names()[1:],
+    )
+    assert list(alone) == [event]
+
+
 def test_an_event_without_properties_stays_one() -> None:
     made = [Event("custom"), Event("custom", properties=Properties(), metadata=Metadata()), Event("custom", user_id="u")]
     rows = EventRows.of(made)
     assert list(rows) == made
     assert rows.names() == [1, 3, 2]
+    assert [list(EventRows.of_one(event)) for event in made] == [[event] for event in made]
+    assert [EventRows.of_one(event).names() for event in made] == [[1], [3], [2]]

@@ -105,8 +105,9 @@ class Committer:
             return _BUSY
         ticket.since = self._loop.time()
         self.waiting_bytes += intake.held
-        self.waiting_events += intake.read.count
-        self._gathered_events += intake.read.count
+        count = intake.read.count
+        self.waiting_events += count
+        self._gathered_events += count
         self._waiting.append(ticket)
         if not self._gathering:
             self._gather_on()

@@ -93,15 +93,17 @@ def answer(group: Group, offset: int, recent: Recent) -> Counter[tuple[str, str]
         if repeated.any():
             _count_duplicates(group, group.rows[repeated])
     counts: Counter[tuple[str, str]] = Counter()
+    accepted: dict[str, int] = {}  # by dialect; the other outcomes are rare
     for ticket, verdict in zip(group.tickets, group.verdicts, strict=True):
         dialect, verdict.offset = ticket.intake.dialect, offset
         offset += verdict.accepted + verdict.duplicates
-        counts[dialect, "accepted"] += verdict.accepted
+        accepted[dialect] = accepted.get(dialect, 0) + verdict.accepted
         if verdict.duplicates:
             counts[dialect, "duplicate"] += verdict.duplicates
         if verdict.rejected:
             counts[dialect, "rejected"] += len(verdict.rejected)
         ticket.answer = ticket.intake.shape(verdict)
+    counts.update({(dialect, "accepted"): count for dialect, count in accepted.items()})
     return counts
 
 
@@ -143,7 +145,7 @@ def _verdicts(tickets: list[Ticket], wrong: dict[int, Violation], letters: list[
     row = 0
     for ticket in tickets:
         read = ticket.intake.read
-        count = len(read.events)
+        count = len(read.positions)
         if not wrong and not read.rejected:
             row += count
             yield Verdict(count, 0, [])
@@ -173,7 +175,7 @@ def _letter(intake: Intake, wrong: Rejected, event_type: str | None, body: bytes
 
 def _count_duplicates(group: Group, rows: Rows) -> None:
     """Move the events at `rows` of the group from accepted to duplicates."""
-    ends = np.cumsum([len(ticket.intake.read.events) for ticket in group.tickets])
+    ends = np.cumsum([len(ticket.intake.read.positions) for ticket in group.tickets])
     for place in np.searchsorted(ends, rows, side="right").tolist():
         group.verdicts[place].accepted -= 1
         group.verdicts[place].duplicates += 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -19,11 +19,11 @@ from msgspec.structs import astuple
 from ecompulse.contract.event import ENVELOPE_FIELDS, ITEM_FIELDS, METADATA_FIELDS, PROPERTY_FIELDS
 
 Integers = np.ndarray[Any, np.dtype[np.int64]]
-Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
 TWICE: Final = "appears twice in one object: leave one of them out"
-_SMALL: Final = 8_192
+SMALL: Final = 8_192
 """Bytes up to which counting in Python's bytes is quicker than in an array."""
+_OTHERS: Final = tuple(b"\n\r\t!")
 _STEP: Final = 1 << 18
 """Bytes looked at in one go: small enough for the cache."""
 
@@ -31,30 +31,34 @@ _STEP: Final = 1 << 18
 def names_at_most(text: bytes) -> int:
     """How many names JSON text holds, or more, where a string holds what looks like the end of a name; never less.
 
-    Each name is followed by a colon, and before that is its quotation mark or white space.
+    Each name is followed by a colon, and before that is its quotation mark or white space. Of the bytes up to the quotation mark only `!`
+    may stand before a colon, too, in a string: it is counted with them, as a range is found in less time than two values.
     """
-    if len(text) <= _SMALL:
-        # Line ends and tabulators cannot stand in strings, so most texts have none at all.
-        others = (text.count(bytes((space, 0x3A))) for space in b"\n\r\t" if space in text)
-        return text.count(b'":') + text.count(b" :") + sum(others)
-    return sum(int(np.count_nonzero(ends)) for _, ends in _ends(text))
+    if len(text) > SMALL:
+        return len(name_ends(text))
+    names = text.count(b'":') + text.count(b" :")
+    for before in _OTHERS:  # mostly none of them is there at all: to look for one byte, as a number, takes a twentieth of the time
+        if before in text:
+            names += text.count(bytes((before, 0x3A)))
+    return names
 
 
 def names_at_most_of_each(texts: Sequence[bytes]) -> Integers:
     """The same for each of many JSON texts."""
     joined = b"," + b",".join(texts)
-    places = np.concatenate([np.zeros(0, np.int64), *(start + np.flatnonzero(ends) for start, ends in _ends(joined))])
     bounds = np.cumsum([1, *(len(text) + 1 for text in texts)])
-    return np.diff(np.searchsorted(places, bounds))
+    return np.diff(np.searchsorted(name_ends(joined), bounds))
 
 
-def _ends(text: bytes) -> Iterator[tuple[int, Mask]]:
-    """Of one part of the text after another its place, and which of its bytes are a colon that may end a name."""
+def name_ends(text: bytes) -> Integers:
+    """The places of the colons that may end a name."""
     whole = np.frombuffer(text, np.uint8)
+    parts = [np.zeros(0, np.int64)]
     for start in range(1, len(whole), _STEP):
         colons = whole[start : start + _STEP] == ord(":")
-        before = whole[start - 1 : start - 1 + len(colons)]
-        yield start, colons & ((before == ord('"')) | (before <= ord(" ")))
+        colons &= whole[start - 1 : start - 1 + len(colons)] <= ord('"')
+        parts.append(start + np.flatnonzero(colons))
+    return np.concatenate(parts)
 
 
 def named_of_each(texts: Sequence[bytes]) -> list[int]:
