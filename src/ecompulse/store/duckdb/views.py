@@ -52,7 +52,7 @@ def behind(sql: str) -> frozenset[str]:
 
 @lru_cache(maxsize=256)
 def narrowed(sql: str) -> tuple[str, tuple[str, ...]]:
-    """A statement for which `events` has only the columns that it names, and those; none where it does not name `events`.
+    """A statement for which `events` has only the columns that it names, and those; none where it stays as it is.
 
     To bind seventy columns wherever `events` stands takes most of a short question's time. `TAIL` must be registered with these columns.
     """
@@ -65,7 +65,9 @@ def narrowed(sql: str) -> tuple[str, tuple[str, ...]]:
     begun = _WITH.match(sql)
     if begun is None:
         return f"with {events}\n{sql}", columns
-    return f"with{begun['recursive'] or ''} {events}, {sql[begun.end() :]}", columns
+    if begun["recursive"]:  # among these it would be made once and kept, however large it is
+        return sql, ()
+    return f"with {events}, {sql[begun.end() :]}", columns
 
 
 def _closure() -> dict[str, frozenset[str]]:
