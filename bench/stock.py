@@ -26,7 +26,7 @@ from bench.system import Trouble
 from ecompulse.contract.columns import LOGGED
 from ecompulse.guard.privacy import scrub
 from ecompulse.log.sqlite import SqliteAppender, SqliteReader, file
-from ecompulse.process.engine import Engine
+from ecompulse.process.engine import TAIL_ROWS, Engine
 from ecompulse.process.identify import Ids
 from ecompulse.process.step import Context, Steps
 from ecompulse.process.steps import default_steps
@@ -44,6 +44,8 @@ BYTES_AN_EVENT: Final = 260
 """Room that is asked for before a store is made: twice what it takes, for the write-ahead log and free blocks beside it."""
 NAMES: Final = ("user_id", "anonymous_id", "session_id", "order_id")
 """Columns whose texts differ from stretch to stretch."""
+KEYS: Final = {f"{name}_key": f"{name}_id" for name in ("user", "anonymous")}
+"""Columns made of such texts."""
 
 
 def stocked(millions: int) -> Path:
@@ -101,8 +103,8 @@ def _room(needed: int, where: Path = CACHE) -> None:
 
 
 def _version() -> str:
-    """Changes with whatever decides what is in a store; what a migration adds is added when the store is opened."""
-    told = (relations.MIGRATIONS[0], relations.SUMS, relations.IDENTITIES, LOGGED.to_string(), STRETCH_EVENTS)
+    """Changes with whatever decides what is in a store."""
+    told = (relations.MIGRATIONS, relations.SUMS, relations.IDENTITIES, LOGGED.to_string(), STRETCH_EVENTS)
     return hashlib.sha256(repr(told).encode()).hexdigest()[:8]
 
 
@@ -135,14 +137,18 @@ def _copies(folder: Path, stretches: int) -> None:
     ) as writer:
         writer.execute("set TimeZone = 'UTC'")
         tables = {name: writer.execute(f"select column_name, column_type from (describe {name})").fetchall() for name in _copied(writer)}
-        counts = {name: writer.execute(f"select count(*) from {name}").fetchone() for name in tables}
+        counts = {name: writer.execute(f"select count(*) from {name}").fetchall()[0][0] for name in tables}
         for number in range(1, stretches):
             writer.begin()
+            first = number * counts["events"]
             for name, columns in tables.items():
                 moved = ", ".join(_moved(f'"{column}"', kind, number) for column, kind in columns)
-                rows = counts[name]
-                writer.execute(f"insert into {name} select {moved} from {name} where rowid < {rows[0] if rows else 0}")
-            writer.commit()
+                writer.execute(f"insert into {name} select {moved} from {name} where rowid < {counts[name]}")
+            writer.commit()  # only then the rows have numbers of the table
+            for start in range(first, first + counts["events"], TAIL_ROWS):  # whose hours do not begin where those of the first stretch do
+                end = min(start + TAIL_ROWS, first + counts["events"])
+                flushed = f"(select * from events where rowid >= {start} and rowid < {end})"
+                writer.execute(f"insert into session_parts {relations.SESSION_PARTS.format(rows=flushed)}")
             if number % 10 == 0 or number == stretches - 1:
                 writer.execute("checkpoint")
                 print(f"  {number + 1} of {stretches} million events are in the store", file=sys.stderr, flush=True)
@@ -164,8 +170,8 @@ def _copies(folder: Path, stretches: int) -> None:
 
 
 def _copied(writer: duckdb.DuckDBPyConnection) -> list[str]:
-    """Tables of rows; what is left counts, or says how far the store is."""
-    once = ("dead_letters", "ledger", "positions", "id_runs", "state", "version")
+    """Tables of rows that are copied; what is left counts, says how far the store is, or is cut by the hour."""
+    once = ("session_parts", "dead_letters", "ledger", "positions", "id_runs", "state", "version")
     return [name for (name,) in writer.execute("select table_name from duckdb_tables()").fetchall() if name not in once]
 
 
@@ -176,6 +182,8 @@ def _moved(column: str, kind: str, number: int) -> str:
         return f"{column} + interval {number * STRETCH_MINUTES} minute"
     if kind == "UUID":  # of version 7, which begins with milliseconds
         return f"({column}::uhugeint + {number * STRETCH_MINUTES * 60_000 << 80}::uhugeint)::uuid"
+    if name in KEYS:
+        return f"md5_number({_moved(column.replace(name, KEYS[name]), 'VARCHAR', number)})"
     if kind == "VARCHAR" and name in NAMES:
         return f"{column} || '-{number}'"
     if name == "log_offset":

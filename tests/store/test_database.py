@@ -7,6 +7,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from tests.store.test_picture import addition
 
 from ecompulse.store import QueryError, QueryTimeout, StoreError
 from ecompulse.store.duckdb import DuckDBStore
@@ -18,7 +19,7 @@ ENDLESS = "select count(*) from range(100000000) a, range(100000000) b where (a.
 def test_a_store_is_brought_up_version_by_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     DuckDBStore(tmp_path).close()
     later = (*MIGRATIONS, ("create table shelves (site varchar)", "insert into shelves values ('default')"))
-    monkeypatch.setattr("ecompulse.store.duckdb.database.MIGRATIONS", later)
+    monkeypatch.setattr("ecompulse.store.duckdb.bring_up.MIGRATIONS", later)
     for _ in range(2):  # the second time there is nothing to do
         store = DuckDBStore(tmp_path)
         with store.snapshot() as snapshot:
@@ -26,11 +27,46 @@ def test_a_store_is_brought_up_version_by_version(tmp_path: Path, monkeypatch: p
         store.close()
 
 
+def test_sums_that_a_version_makes_anew_are_those_of_all_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = "select * exclude (came, entry, exit), came.at, entry.page, exit.page from session_parts order by all"
+    store = DuckDBStore(tmp_path)
+    store.add(addition(0, 50))
+    store.freeze()
+    store.flush([], {})
+    with store.snapshot() as snapshot:
+        expected = snapshot.query(parts).to_pylist()
+        identities = snapshot.query("select * from identities order by all").to_pylist()
+    store.close()
+    with duckdb.connect(str(tmp_path / "events.duckdb")) as connection:  # as version 2 had it, but for what its parts held
+        connection.execute("delete from version where version > 2")
+        connection.execute("drop table session_parts")
+        connection.execute("create table session_parts (site varchar)")
+        connection.execute("alter table identities drop column anonymous_key")
+        connection.execute("alter table identities drop column user_key")
+    monkeypatch.setattr("ecompulse.store.duckdb.bring_up.REMAKE_ROWS", 50)
+    store = DuckDBStore(tmp_path)
+    with store.snapshot() as snapshot:
+        assert snapshot.query(parts).to_pylist() == expected
+        assert snapshot.query("select * from identities order by all").to_pylist() == identities
+    store.close()
+    monkeypatch.setattr("ecompulse.store.duckdb.bring_up.REMAKE_ROWS", 7)
+    with duckdb.connect(str(tmp_path / "events.duckdb")) as connection:
+        connection.execute("delete from version where version > 2")
+        connection.execute("alter table identities drop column anonymous_key")
+        connection.execute("alter table identities drop column user_key")
+    store = DuckDBStore(tmp_path)  # a visitor's sessions agree whatever the pieces are
+    with store.snapshot() as snapshot:
+        assert snapshot.query("select sum(events) as n from session_parts").to_pylist() == [{"n": 50}]
+        assert len(snapshot.query(parts)) > len(expected), "pieces make parts of their own"
+        assert snapshot.query("select sum(events)::bigint as n from sessions").to_pylist() == [{"n": 50}]
+    store.close()
+
+
 def test_a_migration_that_fails_leaves_the_store_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     DuckDBStore(tmp_path).close()
     broken = (*MIGRATIONS, ("create table shelves (site varchar)", "insert into nowhere values (1)"))
     with monkeypatch.context() as patched:
-        patched.setattr("ecompulse.store.duckdb.database.MIGRATIONS", broken)
+        patched.setattr("ecompulse.store.duckdb.bring_up.MIGRATIONS", broken)
         with pytest.raises(StoreError, match="nowhere"):
             DuckDBStore(tmp_path)
     store = DuckDBStore(tmp_path)

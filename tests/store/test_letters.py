@@ -156,14 +156,14 @@ def test_a_letter_that_is_being_marked_is_let_go_after_the_mark_is_written(holdi
         except StoreError as error:
             wrong.append(error)
 
-    other, insert = threading.Thread(target=let_go), database._insert
+    other, insert = threading.Thread(target=let_go), database.insert_tail
 
     def insert_while_letters_go(writer: duckdb.DuckDBPyConnection, frozen: Tail) -> None:
         insert(writer, frozen)
         other.start()
         other.join(0.5)
 
-    monkeypatch.setattr(database, "_insert", insert_while_letters_go)
+    monkeypatch.setattr(database, "insert_tail", insert_while_letters_go)
     holding.flush()
     other.join()
     assert not wrong

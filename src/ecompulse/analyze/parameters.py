@@ -10,9 +10,11 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from ecompulse.analyze.time_range import GRAINS, buckets, time_range
+from ecompulse.analyze.time_range import GRAINS, TimeRange, buckets, time_range
+from ecompulse.analyze.whole_hours import whole_hours
 from ecompulse.analyze.wrong import WrongParameter
 from ecompulse.contract.event import EVENT_TYPES, SOURCES
+from ecompulse.store.duckdb.relations import STEP_TYPES
 
 TEXT_MAX: Final = 2_000
 """Longer than any path or name that a filter is compared with."""
@@ -109,12 +111,35 @@ def bind(declared: tuple[Parameter, ...], bound: frozenset[str], asked: Mapping[
     values["near"] = span.end - span.start <= NEAR
     # of a funnel by product, the steps that no product belongs to are kept: it leads from any page to this product
     values["productless"] = [kind for kind in EVENT_TYPES if kind not in _WITH_PRODUCT] if "steps" in bound else []
-    if "starts" in bound:
-        edges = buckets(span)
+    edges = buckets(span) if "starts" in bound else []
+    if edges:
         values |= {"starts": edges[:-1], "ends": edges[1:], "first_ms": _milliseconds(edges[0]), "width_ms": _width_ms(edges)}
     if "steps" in bound:
         values |= {"steps": _steps(given.get("steps")), "window_seconds": _window(given.get("window"))}
+    values |= _parts(span, edges, values)
     return {name: values[name] for name in bound}
+
+
+def _parts(span: TimeRange, edges: Sequence[datetime], values: Mapping[str, Any]) -> dict[str, Any]:
+    """What of the range is answered from the parts of sessions: they know the hour and the session, not page, product or type.
+
+    Of a short range people are looked up one by one, which costs less than to put all together. A funnel by origin needs sessions, which
+    the parts of a person do not tell apart.
+    """
+    long = not values["near"] and not any(values[name] for name in ("page", "product", "event_type"))
+    hours = whole_hours(span.start, span.end, edges) if long else None
+    if "steps" in values and (values["by_origin"] or not set(values["steps"]) <= set(STEP_TYPES)):
+        hours = None
+    pieces = hours.pieces if hours else []
+    return {
+        "by_parts": hours is not None,
+        "by_keys": long and not values["by_origin"],
+        "whole_from": hours.start if hours else span.start,
+        "whole_to": hours.end if hours else span.start,
+        "cut_hours": hours.cut if hours else [],
+        "piece_starts": [start for start, _ in pieces],
+        "piece_ends": [end for _, end in pieces],
+    }
 
 
 def _milliseconds(moment: datetime) -> int:

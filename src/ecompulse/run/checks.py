@@ -8,6 +8,7 @@ from typing import Final
 from msgspec import Struct
 
 from ecompulse.store.duckdb.letters import KIND
+from ecompulse.store.duckdb.relations import STEP_TYPES
 
 
 class Check(Struct, frozen=True):
@@ -30,19 +31,16 @@ def _compare(keys: str, left: str, right: str, figures: Sequence[str]) -> str:
 _LEDGER_KEYS: Final = "site, dialect, key, event_type"
 _MINUTE_KEYS: Final = "site, minute, event_type, currency, source, platform, country, traffic_source, channel, campaign"
 _LINE_KEYS: Final = "event_id, order_id, product_id, quantity, price, currency, amount, revenue, country, traffic_source, campaign"
-_SESSION_KEYS: Final = "site, session_id, user_id, anonymous_id"
-_OF_SESSIONS: Final = """
-count(*)::bigint as events, count(*) filter (event_type = 'page_view') as page_views,
-count(*) filter (event_type = 'product_view') as product_views, count(*) filter (event_type = 'add_to_cart') as carts,
-count(*) filter (event_type = 'purchase') as orders, coalesce(sum(revenue), 0)::decimal(38, 4) as revenue,
-min(timestamp) as began_at, max(timestamp) as ended_at, min(timestamp) filter (events.user_id is not null) as known_at,
-min(timestamp) filter (traffic_source is not null) as came_at, min(timestamp) filter (page_path is not null) as entered_at,
-max(timestamp) filter (page_path is not null) as left_at
-"""
+_SESSION_KEYS: Final = "site, session_id, user_id, anonymous_id, hour, source, platform, country"
 _SESSION_FIGURES: Final = (
-    "events", "page_views", "product_views", "carts", "orders", "revenue", "began_at", "ended_at", "known_at", "came_at", "entered_at",
-    "left_at",
+    "events", "page_views", "product_views", "carts", "orders", "revenue", "began_at", "ended_at", "came_at", "entered_at", "left_at",
+    *(f"{edge}_{kind}" for kind in STEP_TYPES for edge in ("first", "last")),
 )  # fmt: skip
+_STEPS_OF_EVENTS: Final = ", ".join(
+    f"min(timestamp) filter (event_type = '{kind}') as first_{kind}, max(timestamp) filter (event_type = '{kind}') as last_{kind}"
+    for kind in STEP_TYPES
+)
+_STEPS_OF_PARTS: Final = ", ".join(f"min(first_{kind}) as first_{kind}, max(last_{kind}) as last_{kind}" for kind in STEP_TYPES)
 
 CHECKS: Final = (
     Check(
@@ -111,14 +109,20 @@ CHECKS: Final = (
         "session parts are the sums of their rows",
         _compare(
             _SESSION_KEYS,
-            f"""select site, session_id, case when session_id is null then user_id end as user_id,
-                case when session_id is null then anonymous_id end as anonymous_id, {_OF_SESSIONS}
+            f"""select site, session_id, user_id, anonymous_id, date_trunc('hour', timestamp) as hour, source, platform, country,
+                count(*)::bigint as events, count(*) filter (event_type = 'page_view') as page_views,
+                count(*) filter (event_type = 'product_view') as product_views,
+                count(*) filter (event_type = 'add_to_cart') as carts,
+                count(*) filter (event_type = 'purchase') as orders, sum(revenue)::decimal(38, 4) as revenue,
+                min(timestamp) as began_at, max(timestamp) as ended_at,
+                min(timestamp) filter (coalesce(traffic_source, channel, campaign) is not null) as came_at,
+                min(timestamp) filter (page_path is not null) as entered_at, max(timestamp) filter (page_path is not null) as left_at,
+                {_STEPS_OF_EVENTS}
             from events group by all""",
-            """select site, session_id, user_id, case when session_id is null then anonymous_id end as anonymous_id,
-                sum(events)::bigint as events, sum(page_views)::bigint as page_views, sum(product_views)::bigint as product_views,
-                sum(carts)::bigint as carts, sum(orders)::bigint as orders, sum(revenue)::decimal(38, 4) as revenue,
-                min(began.at) as began_at, max(ended_at) as ended_at, min(who.at) as known_at, min(came.at) as came_at,
-                min(entry.at) as entered_at, max("exit".at) as left_at
+            f"""select {_SESSION_KEYS}, sum(events)::bigint as events, sum(page_views)::bigint as page_views,
+                sum(product_views)::bigint as product_views, sum(carts)::bigint as carts, sum(orders)::bigint as orders,
+                sum(revenue)::decimal(38, 4) as revenue, min(began_at) as began_at, max(ended_at) as ended_at, min(came.at) as came_at,
+                min(entry.at) as entered_at, max("exit".at) as left_at, {_STEPS_OF_PARTS}
             from session_parts group by all""",
             _SESSION_FIGURES,
         ),

@@ -9,33 +9,41 @@
 -- column currency text: The reporting currency.
 -- column conversion_rate rate: Share of the visitors that bought.
 with
--- include derived, came, matching, sessioned
-, visits as (
-    -- far fewer rows than events, and the same people and sessions
-    select site, visitor, session_id, campaign, traffic_source,
-        count(*) filter (where event_type = 'purchase') as orders, sum(revenue) filter (where event_type = 'purchase') as revenue
-    from sessioned
-    group by site, visitor, session_id, campaign, traffic_source
+-- if $by_parts
+-- include derived, came, origins, known_keys, parted
+, places as (
+    select *, dense_rank() over (order by campaign, traffic_source)::int as place from origins where campaign is not null
 ),
-attributed as (
-    select
-        coalesce(c.campaign, v.campaign) as campaign,
-        coalesce(c.traffic_source, v.traffic_source) as traffic_source,
-        v.visitor, v.session_id, v.orders, v.revenue
-    from visits v
-    left join came c on c.site = v.site and c.session_id = v.session_id
+placed as not materialized (
+    select p.*, o.place
+-- if $by_origin
+    from chosen_parted p
+-- else
+    from came_parted p
+-- end
+    left join places o on o.origin_key = p.origin_key
+),
+-- include reckoned
+, figures as (
+    select o.campaign, o.traffic_source, r.visitors, r.sessions, r.orders, r.revenue, r.buyers
+    from reckoned r
+    left join (select distinct place, campaign, traffic_source from places) o on o.place = r.place
 )
+-- else
+-- include derived, came, matching, sessioned, attributed
+, figures as (
+    select campaign, traffic_source, count(distinct visitor) as visitors, count(distinct session_id) as sessions, sum(orders)::bigint as orders,
+        sum(revenue) as revenue, count(distinct visitor) filter (where orders > 0) as buyers
+    from attributed
+    group by campaign, traffic_source
+)
+-- end
 select
-    campaign,
-    traffic_source,
-    count(distinct visitor) as visitors,
-    count(distinct session_id) as sessions,
-    sum(orders)::bigint as orders,
-    coalesce(sum(revenue), 0)::decimal(38, 4) as revenue,
+    campaign, traffic_source, visitors, sessions, orders,
+    coalesce(revenue, 0)::decimal(38, 4) as revenue,
     $currency as currency,
-    (count(distinct visitor) filter (where orders > 0))::double / nullif(count(distinct visitor), 0) as conversion_rate
-from attributed
+    buyers::double / nullif(visitors, 0) as conversion_rate
+from figures
 where campaign is not null
-group by campaign, traffic_source
 order by visitors desc, campaign, traffic_source
 limit $limit

@@ -7,14 +7,23 @@
 -- column bounce_rate rate: Share of the sessions with at most one page and no order; null without sessions.
 -- column pages_per_session number: Mean page views; null without sessions.
 with
--- include buckets, derived, came, matching, sessioned, began
+-- include buckets, derived, came, matching, sessioned, known_keys, began
+, sat as (
+-- if $by_keys
+    select md5_number(visitor) as visitor, started_at, ended_at, page_views, orders from began
+    union all
+    select visitor, started_at, ended_at, page_views, orders from keyed where plain and fits and started_at >= $from and started_at < $to
+-- else
+    select site, session_id, visitor, started_at, ended_at, page_views, orders from began
+-- end
+)
 , begun as (
 -- if $width_ms
     select *, (epoch_ms(started_at) - $first_ms) // $width_ms as place
-    from began
+    from sat
 -- else
     select a.*, b.place
-    from began a
+    from sat a
     join buckets b on a.started_at >= b.time and a.started_at < b.until
 -- end
 -- if $by_events

@@ -9,32 +9,40 @@
 -- column currency text: The reporting currency.
 -- column conversion_rate rate: Share of the visitors that bought.
 with
--- include derived, came, matching, sessioned
-, visits as (
-    -- far fewer rows than events, and the same people and sessions
-    select site, visitor, session_id, traffic_source, channel,
-        count(*) filter (where event_type = 'purchase') as orders, sum(revenue) filter (where event_type = 'purchase') as revenue
-    from sessioned
-    group by site, visitor, session_id, traffic_source, channel
+-- if $by_parts
+-- include derived, came, origins, known_keys, parted
+, places as (
+    select *, dense_rank() over (order by traffic_source, channel)::int as place from origins where coalesce(traffic_source, channel) is not null
 ),
-attributed as (
-    select
-        coalesce(c.traffic_source, v.traffic_source) as traffic_source,
-        coalesce(c.channel, v.channel) as channel,
-        v.visitor, v.session_id, v.orders, v.revenue
-    from visits v
-    left join came c on c.site = v.site and c.session_id = v.session_id
+placed as not materialized (
+    select p.*, o.place
+-- if $by_origin
+    from chosen_parted p
+-- else
+    from came_parted p
+-- end
+    left join places o on o.origin_key = p.origin_key
+),
+-- include reckoned
+, figures as (
+    select o.traffic_source, o.channel, r.visitors, r.sessions, r.orders, r.revenue, r.buyers
+    from reckoned r
+    left join (select distinct place, traffic_source, channel from places) o on o.place = r.place
 )
+-- else
+-- include derived, came, matching, sessioned, attributed
+, figures as (
+    select traffic_source, channel, count(distinct visitor) as visitors, count(distinct session_id) as sessions, sum(orders)::bigint as orders,
+        sum(revenue) as revenue, count(distinct visitor) filter (where orders > 0) as buyers
+    from attributed
+    group by traffic_source, channel
+)
+-- end
 select
-    traffic_source,
-    channel,
-    count(distinct visitor) as visitors,
-    count(distinct session_id) as sessions,
-    sum(orders)::bigint as orders,
-    coalesce(sum(revenue), 0)::decimal(38, 4) as revenue,
+    traffic_source, channel, visitors, sessions, orders,
+    coalesce(revenue, 0)::decimal(38, 4) as revenue,
     $currency as currency,
-    (count(distinct visitor) filter (where orders > 0))::double / nullif(count(distinct visitor), 0) as conversion_rate
-from attributed
-group by traffic_source, channel
+    buyers::double / nullif(visitors, 0) as conversion_rate
+from figures
 order by visitors desc, traffic_source, channel
 limit $limit

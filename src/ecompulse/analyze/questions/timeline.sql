@@ -10,6 +10,23 @@
 -- column conversion_rate rate: Share of the visitors that bought; null without visitors.
 -- column currency text: The reporting currency.
 with
+-- if $by_parts
+-- include buckets, derived, came, origins, known_keys, parted
+, placed as not materialized (
+-- if $width_ms
+    select p.*, ((epoch_ms(p.at) - $first_ms) // $width_ms)::int as place
+    from chosen_parted p
+-- else
+    select p.*, b.place::int as place
+    from chosen_parted p
+    join buckets b on p.at >= b.time and p.at < b.until
+-- end
+),
+-- include reckoned
+, figures as (
+    select * from reckoned
+)
+-- else
 -- include buckets, derived, came, matching, sessioned
 , placed as not materialized (
 -- if $width_ms
@@ -34,6 +51,7 @@ figures as (
     from visits
     group by place
 )
+-- end
 select
     b.time,
     coalesce(f.events, 0) as events,

@@ -16,13 +16,14 @@ import pyarrow as pa
 from msgspec import Struct
 
 from ecompulse.store import Addition, QueryError, QueryTimeout, StoreError
+from ecompulse.store.duckdb.bring_up import bring_up
 from ecompulse.store.duckdb.deadlines import Deadlines
+from ecompulse.store.duckdb.insert import insert_rows, insert_tail
 from ecompulse.store.duckdb.letters import Keep, Kept, LetterRetention
 from ecompulse.store.duckdb.picture import NAMES, Part, Picture, sums
 from ecompulse.store.duckdb.refused import without_refused
-from ecompulse.store.duckdb.relations import IDENTITIES, MIGRATIONS, SUMS
 from ecompulse.store.duckdb.snapshot import DuckDBSnapshot
-from ecompulse.store.duckdb.tail import ROWS, Tail, ledger_table, letters_table, replayed_table
+from ecompulse.store.duckdb.tail import ROWS, Tail
 from ecompulse.store.duckdb.views import create as create_views
 
 logger = logging.getLogger(__name__)
@@ -61,7 +62,7 @@ class DuckDBStore:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._connection = duckdb.connect(str(self.path), config=_config(folder, options))
-            self._migrate()
+            bring_up(self._connection, self.path)
             for setting in _LOCKS:
                 self._connection.execute(setting)
         except (duckdb.Error, OSError) as error:
@@ -76,22 +77,6 @@ class DuckDBStore:
         self._closing = False
         self._deadlines = Deadlines()
         self._free = threading.Semaphore(CURSORS_MAX)
-
-    def _migrate(self) -> None:
-        connection = self._connection
-        connection.execute("create table if not exists version (version integer not null)")
-        row = connection.execute("select max(version) from version").fetchone()
-        have = row[0] if row and row[0] is not None else 0
-        if have > len(MIGRATIONS):
-            raise StoreError(
-                f"{self.path}: made by a later ecompulse (store version {have}, this one knows {len(MIGRATIONS)}); upgrade ecompulse"
-            )
-        for number, statements in enumerate(MIGRATIONS[have:], have + 1):
-            connection.begin()
-            for statement in statements:
-                connection.execute(statement)
-            connection.execute("insert into version values (?)", [number])
-            connection.commit()
 
     # ---- adding -----------------------------------------------------------------------------------------------------
 
@@ -166,7 +151,7 @@ class DuckDBStore:
         writer = self._connection.cursor()
         try:
             writer.begin()
-            _insert(writer, frozen)
+            insert_tail(writer, frozen)
             writer.execute("delete from id_runs")
             writer.executemany("insert into id_runs values (?)", [[name] for name in id_runs]) if id_runs else None
             for name, value in {**state, _FLUSHES: b"%d" % frozen.number}.items():
@@ -323,38 +308,6 @@ class DuckDBStore:
         for cursor in self._cursors:
             cursor.close()
         self._connection.close()
-
-
-def _insert(writer: duckdb.DuckDBPyConnection, frozen: Tail) -> None:
-    if frozen.rows:
-        insert_rows(writer, frozen.table())
-    if frozen.dead_letters:
-        writer.register("letters", letters_table(frozen.dead_letters))
-        writer.execute("insert or ignore into dead_letters select * from letters")
-        writer.unregister("letters")
-    if frozen.replayed:
-        writer.register("replayed", replayed_table(frozen.replayed))
-        writer.execute("update dead_letters set replayed_at = r.replayed_at from replayed r where r.id = dead_letters.id")
-        writer.unregister("replayed")
-    writer.register("counts", ledger_table(frozen.ledger))
-    writer.execute("insert into ledger select * from counts on conflict do update set count = count + excluded.count")
-    writer.unregister("counts")
-    for partition, offset in frozen.positions.items():
-        writer.execute("insert or replace into positions values (?, ?)", [partition, offset])
-
-
-def insert_rows(writer: duckdb.DuckDBPyConnection, rows: pa.Table) -> None:
-    """Write rows and their sums, in the writer's transaction."""
-    # In one chunk, because DuckDB's threads share chunks out: each would write a part of a row group, and the checkpoint write it again.
-    writer.register("flushing", rows.combine_chunks())
-    writer.execute("insert into events select * from flushing")
-    for table, query in SUMS.items():
-        writer.execute(f"insert into {table} {query.format(rows='flushing')}")
-    writer.execute(
-        f"insert into identities select * from ({IDENTITIES.format(rows='flushing')}) n where not exists (select 1 from identities i "
-        "where i.site = n.site and i.anonymous_id = n.anonymous_id and i.user_id = n.user_id and i.since <= n.since)"
-    )
-    writer.unregister("flushing")
 
 
 def _config(folder: Path, options: Options) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+md5_number(concat(length(traffic_source), ':', length(channel), ':', length(campaign), ':', traffic_source, channel, campaign))
