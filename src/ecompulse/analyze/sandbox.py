@@ -54,6 +54,9 @@ _REFUSED_BEGINNINGS: Final = ("__", "pg_", "has_", "inet_", "duckdb_", "pragma_"
 _ALLOWED_ANYWAY: Final = frozenset({"pg_typeof", "has_any", "__between", "__cast", "__postfix", "icu_sort_key"})
 _PARSER_LOCK: Final = threading.Lock()
 
+Node = tuple[dict[str, Any], frozenset[str]]
+"""A node of a parsed statement, and the names that WITH has declared around it."""
+
 
 def query(
     store: Readable,
@@ -111,9 +114,9 @@ def admitted(sql: str, parameters: Mapping[str, Any]) -> tuple[str, bool]:
     if excess := sorted(parameters.keys() - named):
         raise Refused(f"'parameters' holds '{excess[0]}', which the statement does not use: write ${excess[0]} in it.")
     text = statement.query.strip().rstrip(";")
-    tree = _parsed(text)
-    _judge(tree)
-    return text, _names_columns(tree)
+    nodes = list(_nodes(_parsed(text)))
+    _judge(nodes)
+    return text, _names_columns(nodes)
 
 
 @cache
@@ -134,8 +137,8 @@ def _parsed(sql: str) -> Any:
     return tree["statements"]
 
 
-def _judge(tree: Any) -> None:
-    for node, named in _nodes(tree):
+def _judge(nodes: list[Node]) -> None:
+    for node, named in nodes:
         kind = node.get("type")
         if kind == "BASE_TABLE":
             _judge_table(node, named)
@@ -149,11 +152,11 @@ def _judge(tree: Any) -> None:
             raise Refused("The statement cannot be read.")
 
 
-def _names_columns(tree: Any) -> bool:
+def _names_columns(nodes: list[Node]) -> bool:
     """Whether no column has a part in the answer that the statement does not name: by a star, a place, a whole row or a natural join."""
     tables: set[str] = set()
     alone: set[str] = set()
-    for node, _ in _nodes(tree):
+    for node, _ in nodes:
         kind = node.get("type")
         if kind in _UNNAMED or node.get("ref_type") == "NATURAL" or node.get("column_name_alias"):
             return False
@@ -188,14 +191,14 @@ def _declared(node: dict[str, Any]) -> Iterator[str]:
         yield str(node.get("cte_name", "")).lower()
 
 
-def _nodes(tree: Any) -> Iterator[tuple[dict[str, Any], frozenset[str]]]:
-    """Every node of a parsed statement, with the names that WITH has declared around it."""
+def _nodes(tree: Any) -> Iterator[Node]:
+    """Every node of a parsed statement."""
     waiting: list[tuple[Any, frozenset[str]]] = [(tree, frozenset())]
     while waiting:
         part, named = waiting.pop()
         if isinstance(part, dict):
             inner = named.union(_declared(part))
             yield part, inner
-            waiting += [(value, inner) for value in part.values()]
+            waiting += [(value, inner) for value in part.values() if isinstance(value, (dict, list))]
         elif isinstance(part, list):
             waiting += [(value, named) for value in part]

@@ -44,7 +44,7 @@ TAIL_SECONDS: Final = 10.0
 """By then a tail is written although it is no whole row group: at a rate at which it does not fill, what that costs is little."""
 BACKLOG_TAILS: Final = 2
 """The tail grows to this many times its usual size while a flush is under way; then the engine waits for it."""
-PACE_SECONDS_MAX: Final = 0.06
+PACE_SECONDS_MAX: Final = 0.03
 RETRY_SECONDS_MAX: Final = 5.0
 NO_ROWS: Final = pa.RecordBatch.from_pylist([], STORED)
 

@@ -23,6 +23,7 @@ BLOCK_ROWS: Final = 8_192
 SUMMED: Final = {**SUMS, "identities": IDENTITIES}
 """Relation → the query that makes its rows from the events `{rows}`."""
 _BLOCK: Final = "tail_block"
+_NO_ROWS: Final = ROWS.empty_table()
 
 
 class Part:
@@ -51,12 +52,12 @@ class Picture:
 
     def rows(self, _: duckdb.DuckDBPyConnection) -> pa.Table:
         """All rows."""
-        return pa.concat_tables([ROWS.empty_table(), *(part.rows for part in self._parts)])
+        return pa.concat_tables([_NO_ROWS, *(part.rows for part in self._parts)])
 
     def rest(self, cursor: duckdb.DuckDBPyConnection) -> pa.Table:
         """The rows of which no sums are kept."""
         self._sum_up(cursor)
-        return pa.concat_tables([ROWS.empty_table(), *(part.rest for part in self._parts)])
+        return pa.concat_tables([_NO_ROWS, *(part.rest for part in self._parts)])
 
     def sums(self, table: str, cursor: duckdb.DuckDBPyConnection) -> pa.Table:
         """The sums that are kept, as rows of `table`."""
