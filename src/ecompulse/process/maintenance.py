@@ -1,4 +1,4 @@
-"""What is done beside the stream, every few seconds: data beyond its limits goes."""
+"""What is done beside the stream, every few seconds: data beyond its limits goes, and the sums of finished hours are merged."""
 
 from __future__ import annotations
 
@@ -19,6 +19,10 @@ logger = logging.getLogger(__name__)
 
 PACE_SECONDS: Final = 5.0
 """How often the log is looked at for files to delete: a log at its limit refuses events until then, and a look costs a listing."""
+MERGE_SECONDS: Final = 0.5
+"""Of which so many at most, and one slice more, go into merging sums: a store that has many hours to merge serves and takes events."""
+BEHIND_SECONDS: Final = 2.0
+"""Nothing is merged while the store is this far behind what was received: it has a backlog, and wants both cores."""
 
 
 class Maintenance:
@@ -58,6 +62,7 @@ class Maintenance:
             if self.paused.acquire(blocking=False):
                 try:
                     self.keep_letters(self._store(), clock.now())
+                    self.merge_sums(self._store(), clock.now())
                 except StoreError as error:
                     logger.warning("%s", error)
                 finally:
@@ -90,3 +95,14 @@ class Maintenance:
             metrics.LETTERS_LET_GO.labels(cause).inc(count)
         metrics.LETTERS.set(kept.letters)
         metrics.LETTER_BYTES.set(kept.bytes)
+
+    def merge_sums(self, store: DuckDBStore, now: float) -> None:
+        """Merge some of what flushes added to the sums of finished hours, unless the store is behind.
+
+        Raises:
+            StoreError: the store could not be read or written.
+        """
+        if store.lag_seconds() > BEHIND_SECONDS:
+            return
+        for table, merged in store.merge_sums(now, MERGE_SECONDS, self._ended.is_set).items():
+            metrics.ROWS_MERGED.labels(table).inc(merged.before - merged.after)

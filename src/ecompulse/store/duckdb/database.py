@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from ecompulse.store.duckdb.connect import Options, connect
 from ecompulse.store.duckdb.deadlines import Deadlines
 from ecompulse.store.duckdb.insert import insert_rows, insert_tail
 from ecompulse.store.duckdb.letters import Keep, Kept, LetterRetention
+from ecompulse.store.duckdb.merge import Merged, Merging
 from ecompulse.store.duckdb.picture import NAMES, Part, Picture, sums
 from ecompulse.store.duckdb.refused import without_refused
 from ecompulse.store.duckdb.snapshot import DuckDBSnapshot
@@ -51,6 +52,7 @@ class DuckDBStore:
         self._as_of = time.time()
         self._connection = connect(folder, self.path, options or Options())
         self._letters = LetterRetention(self._connection, self._writing)
+        self._merging = Merging(self._connection, self._writing)
         self._durable = dict(self._connection.execute('select "partition", "offset" from positions').fetchall())
         self._positions = dict(self._durable)
         self._tail, self._frozen = Tail(_flushes(self._connection) + 1), None  # type: Tail, Tail | None
@@ -178,6 +180,19 @@ class DuckDBStore:
             return self._letters.keep(keep, now)
         except duckdb.Error as error:
             raise StoreError(f"{self.path}: dead letters beyond their limits are still there: {error}") from error
+
+    def merge_sums(self, now: float, seconds: float, stopped: Callable[[], bool]) -> dict[str, Merged]:
+        """Merge sums of finished hours for so many seconds: see `Merging.merge`. One thread at a time.
+
+        Raises:
+            StoreError: the database could not be read or written.
+        """
+        try:
+            merged = self._merging.merge(now, seconds, stopped)
+        except duckdb.Error as error:
+            raise StoreError(f"{self.path}: sums of finished hours are not merged yet: {error}") from error
+        self._checkpoint()
+        return merged
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """A connection to what is durable alone, without the tail; whoever asks for it closes it."""
