@@ -191,7 +191,8 @@ class DuckDBStore:
             merged = self._merging.merge(now, seconds, stopped)
         except duckdb.Error as error:
             raise StoreError(f"{self.path}: sums of finished hours are not merged yet: {error}") from error
-        self._checkpoint()
+        if any(one.before for one in merged.values()):
+            self._checkpoint()  # a store to which nothing is added has no flush that would
         return merged
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
