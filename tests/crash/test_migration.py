@@ -19,7 +19,8 @@ from ecompulse.store.duckdb.relations import MIGRATIONS, REMADE
 STORE, WAL = "stores/main/events.duckdb", "stores/main/events.duckdb.wal"
 OPEN = """
 import os, pathlib, sys
-from ecompulse.store.duckdb.database import DuckDBStore, Options
+from ecompulse.store.duckdb.connect import Options
+from ecompulse.store.duckdb.database import DuckDBStore
 DuckDBStore(pathlib.Path(sys.argv[1]), Options(threads=1))  # strace counts the calls of each thread
 os._exit(0)
 """

@@ -264,7 +264,7 @@ def test_letters_that_are_let_go_are_said_and_measured(site: Site, caplog: pytes
     site.processing.engine.flush()
     before = _sample("ecompulse_store_dead_letters_let_go_total", cause="age")
     with caplog.at_level("WARNING"):
-        site.processing._keep_letters(site.processing._line, FAR_FUTURE)
+        site.processing.maintenance.keep_letters(site.processing.store, FAR_FUTURE)
     assert "3 for their age" in caplog.text
     assert _sample("ecompulse_store_dead_letters_let_go_total", cause="age") == before + 3
     assert _sample("ecompulse_store_dead_letters") == 0

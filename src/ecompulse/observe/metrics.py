@@ -145,6 +145,13 @@ LETTERS_LET_GO = counter(
     "Dead letters that were let go since the start, by cause (age, size); the ledger still counts them.",
     "cause",
 )
+ROWS_MERGED = counter(
+    "process",
+    "ecompulse_store_rows_merged_total",
+    "rows",
+    "Rows that merging the sums of finished hours has saved since the start, by table (session_parts, minute_totals).",
+    "table",
+)
 
 # serve: dashboard and API
 API_REQUESTS = counter(

@@ -14,28 +14,25 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from ecompulse.log.sqlite import ReceivedCounts, SqliteReader, retain
+from ecompulse.log.sqlite import ReceivedCounts, SqliteReader
 from ecompulse.log.sqlite.retain import AgeClock, begins
-from ecompulse.observe import metrics
 from ecompulse.process import stores
 from ecompulse.process.engine import Engine, Limits, Watch
 from ecompulse.process.fingerprint import SCHEME
 from ecompulse.process.identify import Ids
 from ecompulse.process.ledger import account, grouped, totals
+from ecompulse.process.maintenance import Maintenance
 from ecompulse.process.rebuild import CannotRebuild, Rebuild, must_be_a_span, must_be_in_the_log
 from ecompulse.process.remake import Remake
 from ecompulse.process.step import Context, Steps
-from ecompulse.store import StoreError
 from ecompulse.store.duckdb import DuckDBStore
 from ecompulse.store.duckdb.carry import Span
-from ecompulse.store.duckdb.database import Options
+from ecompulse.store.duckdb.connect import Options
 from ecompulse.store.duckdb.letters import Keep
 from ecompulse.store.duckdb.snapshot import DuckDBSnapshot
 
 logger = logging.getLogger(__name__)
 
-RETENTION_SECONDS: Final = 5.0
-"""How often the log is looked at for files to delete: a log at its limit refuses events until then, and a look costs a listing."""
 NEAR_EVENTS: Final = 50_000
 """A rebuilt store this near to the one in use takes its place: the engine stands still for the rest, a fraction of a second."""
 GRACE_SECONDS: Final = 60.0
@@ -93,12 +90,12 @@ class Processing:
         """
         self.config, self._steps, self._watch = config, steps, watch
         self._line = _Line(config, stores.current(config.data), steps(), watch)
-        self.warnings: list[str] = []
         self._looker, self._looking = SqliteReader(config.data / "log"), threading.Lock()
         self._received = ReceivedCounts(config.data / "log")
         self._ended = threading.Event()
-        self._retention = threading.Thread(target=self._retain, name="retention", daemon=True)
-        self._asking, self._marking, self._letting_go = threading.Lock(), threading.Lock(), threading.Lock()
+        log_keep = config.log_keep_seconds, config.log_keep_bytes
+        self.maintenance = Maintenance(config.data, log_keep, config.letters, lambda: self.store)
+        self._asking, self._marking = threading.Lock(), threading.Lock()
         self._rebuilding: threading.Thread | None = None
         self._exchanging = False
         self._replaced: threading.Thread | None = None
@@ -123,7 +120,7 @@ class Processing:
         except OSError as error:
             logger.warning("the log was not told what the store has: %s", error)
         self._line.thread.start()
-        self._retention.start()
+        self.maintenance.start()
 
     # ---- what is asked of it: see `ecompulse.analyze.reading.Readable` --------------------------------------------------
 
@@ -169,9 +166,10 @@ class Processing:
     def stop(self) -> None:
         """Take what the log holds as far as two seconds go, write everything, and close."""
         self._ended.set()
-        for thread in (self._rebuilding, self._replaced, self._retention):
+        for thread in (self._rebuilding, self._replaced):
             if thread is not None and thread.ident is not None:
                 thread.join()
+        self.maintenance.stop()
         self._line.halt()
         self._line.engine.close()
         self._line.store.close()
@@ -224,9 +222,10 @@ class Processing:
             with self._new_line(rebuild, began) as line:
                 self._fill(line, rebuild, began)
                 line.engine.flush()
-                self._keep_letters(line, AgeClock().now())  # the log may hold letters that were let go before
+                self.maintenance.keep_letters(line.store, AgeClock().now())  # the log may hold letters that were let go before
                 self._exchanging = True
-                self._take_over(line)
+                with self.maintenance.paused:
+                    self._take_over(line)
         except Exception as error:
             logger.exception("the store %s was not rebuilt", rebuild.into)
             rebuild.failure = f"{type(error).__name__}: {error}"
@@ -246,7 +245,7 @@ class Processing:
             return self._ended.is_set()
 
         try:
-            with self._letting_go:  # letters that go meanwhile would be counted as gone, and carried over, too
+            with self.maintenance.paused:
                 work = Remake(
                     self.store, store, reader=reader, log_begins=begins(reader.folder), span=rebuild.span,
                     steps=self._steps(), context=self.config.context, stopped=stopped,
@@ -326,40 +325,3 @@ class Processing:
         while not self._ended.wait(LOOK_SECONDS) and line.store.asked and time.monotonic() < until:
             pass
         line.store.close()
-
-    # ---- retention ------------------------------------------------------------------------------------------------------
-
-    def _retain(self) -> None:
-        clock = AgeClock()
-        while not self._ended.wait(RETENTION_SECONDS):
-            self._keep_log(clock.now())
-            if self._letting_go.acquire(blocking=False):  # else they are being carried over into another store
-                try:
-                    self._keep_letters(self._line, clock.now())
-                except StoreError as error:
-                    logger.warning("%s", error)
-                finally:
-                    self._letting_go.release()
-
-    def _keep_log(self, now: float) -> None:
-        try:
-            done = retain(self.config.data / "log", self.config.log_keep_seconds, self.config.log_keep_bytes, now)
-        except OSError as error:
-            logger.warning("the log could not be looked at for files to delete: %s", error)
-            return
-        for warning in done.warnings:
-            if warning not in self.warnings:
-                logger.warning("%s", warning)
-        self.warnings = done.warnings
-
-    def _keep_letters(self, line: _Line, now: float) -> None:
-        kept = line.store.keep_letters(self.config.letters, now)
-        if kept.by_age or kept.by_size:
-            logger.warning(
-                "dead letters were let go: %d for their age, %d for the size of all; %d are kept, and the ledger counts every one",
-                kept.by_age, kept.by_size, kept.letters,
-            )  # fmt: skip
-        for cause, count in (("age", kept.by_age), ("size", kept.by_size)):
-            metrics.LETTERS_LET_GO.labels(cause).inc(count)
-        metrics.LETTERS.set(kept.letters)
-        metrics.LETTER_BYTES.set(kept.bytes)

@@ -39,7 +39,7 @@ from ecompulse.serve.service import serve as serve_app
 from ecompulse.serve.state import QueryLimits, ServeState
 from ecompulse.store import StoreError
 from ecompulse.store.duckdb.carry import Span
-from ecompulse.store.duckdb.database import Options
+from ecompulse.store.duckdb.connect import Options
 from ecompulse.store.duckdb.letters import Keep
 
 _log = logger("process")
@@ -204,7 +204,7 @@ class _Role:
                 "free_bytes": disk.free,
                 "total_bytes": disk.total,
             },
-            "warnings": [*([trouble] if trouble else []), *self._processing.warnings],
+            "warnings": [*([trouble] if trouble else []), *self._processing.maintenance.warnings],
         }
 
     def gauge(self) -> None:

@@ -5,21 +5,21 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import duckdb
 import pyarrow as pa
-from msgspec import Struct
 
 from ecompulse.store import Addition, QueryError, QueryTimeout, StoreError
-from ecompulse.store.duckdb.bring_up import bring_up
+from ecompulse.store.duckdb.connect import Options, connect
 from ecompulse.store.duckdb.deadlines import Deadlines
 from ecompulse.store.duckdb.insert import insert_rows, insert_tail
 from ecompulse.store.duckdb.letters import Keep, Kept, LetterRetention
+from ecompulse.store.duckdb.merge import Merged, Merging
 from ecompulse.store.duckdb.picture import NAMES, Part, Picture, sums
 from ecompulse.store.duckdb.refused import without_refused
 from ecompulse.store.duckdb.snapshot import DuckDBSnapshot
@@ -38,14 +38,6 @@ _REFUSALS: Final = (duckdb.DataError, duckdb.IntegrityError, duckdb.InvalidInput
 """What the database says to rows for what they hold, in contrast to a full disk or too little memory."""
 
 
-class Options(Struct, frozen=True):
-    """Limits of the embedded store."""
-
-    memory_bytes: int = 1_000_000_000
-    """Memory of DuckDB for questions and flushes together; beyond it, it uses the disk."""
-    threads: int = 2
-
-
 class DuckDBStore:
     """See `ecompulse.store.Store`. `add` and `flush` are called by one thread each, `snapshot` by any."""
 
@@ -55,19 +47,12 @@ class DuckDBStore:
         Raises:
             StoreError: it is damaged, of a later version, or another process has it open.
         """
-        options = options or Options()
         self.folder, self.path = folder, folder / "events.duckdb"
         self._lock, self._writing = threading.Lock(), threading.Lock()
         self._as_of = time.time()
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._connection = duckdb.connect(str(self.path), config=_config(folder, options))
-            bring_up(self._connection, self.path)
-            for setting in _LOCKS:
-                self._connection.execute(setting)
-        except (duckdb.Error, OSError) as error:
-            raise StoreError(_opening(self.path, error)) from error
+        self._connection = connect(folder, self.path, options or Options())
         self._letters = LetterRetention(self._connection, self._writing)
+        self._merging = Merging(self._connection, self._writing)
         self._durable = dict(self._connection.execute('select "partition", "offset" from positions').fetchall())
         self._positions = dict(self._durable)
         self._tail, self._frozen = Tail(_flushes(self._connection) + 1), None  # type: Tail, Tail | None
@@ -196,6 +181,20 @@ class DuckDBStore:
         except duckdb.Error as error:
             raise StoreError(f"{self.path}: dead letters beyond their limits are still there: {error}") from error
 
+    def merge_sums(self, now: float, seconds: float, stopped: Callable[[], bool]) -> dict[str, Merged]:
+        """Merge sums of finished hours for so many seconds: see `Merging.merge`. One thread at a time.
+
+        Raises:
+            StoreError: the database could not be read or written.
+        """
+        try:
+            merged = self._merging.merge(now, seconds, stopped)
+        except duckdb.Error as error:
+            raise StoreError(f"{self.path}: sums of finished hours are not merged yet: {error}") from error
+        if any(one.before for one in merged.values()):
+            self._checkpoint()  # a store to which nothing is added has no flush that would
+        return merged
+
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """A connection to what is durable alone, without the tail; whoever asks for it closes it."""
         return self._connection.cursor()
@@ -310,21 +309,6 @@ class DuckDBStore:
         self._connection.close()
 
 
-def _config(folder: Path, options: Options) -> dict[str, Any]:
-    return {
-        "memory_limit": f"{options.memory_bytes // 1_000_000}MB",
-        "threads": options.threads,
-        "temp_directory": str(folder / "tmp"),
-        "autoinstall_known_extensions": False,
-        "autoload_known_extensions": False,
-        "checkpoint_threshold": "1GB",  # checkpoints are made by `flush`, outside the lock
-    }
-
-
-_LOCKS: Final = ("set global TimeZone = 'UTC'", "set enable_external_access = false", "set lock_configuration = true")
-"""Nothing that is asked of the store reaches files, extensions or the network, nor can it be set otherwise."""
-
-
 _FLUSHES: Final = "flushes"
 
 
@@ -332,9 +316,3 @@ def _flushes(connection: duckdb.DuckDBPyConnection) -> int:
     """How many flushes a connection sees."""
     rows = connection.execute("select value from state where name = $name", {"name": _FLUSHES}).fetchall()
     return int(rows[0][0]) if rows else 0
-
-
-def _opening(path: Path, error: Exception) -> str:
-    if "lock" in str(error).lower() and "conflicting" in str(error).lower():
-        return f"{path}: another process has the store open; only one may (stop the other `ecompulse run`)"
-    return f"{path}: the store cannot be opened: {error}"

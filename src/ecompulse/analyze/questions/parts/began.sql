@@ -15,17 +15,18 @@ keyed as materialized (
         from session_parts p
         left join known_keys k on k.site = p.site and k.anonymous_key = p.anonymous_key
         where p.session_key is not null
-          and p.ended_at >= $from::timestamptz - interval 1 day and p.began_at < $to::timestamptz + interval 1 day
+          and p.hour > $from::timestamptz - interval 25 hour and p.hour < $to::timestamptz + interval 1 day
           and ($site is null or p.site = $site)
     )
     group by site, session_key
 ),
 -- end
 near_parts as not materialized (
-    -- sessions are merged from their parts near the range only, so that the cost is the range's, not the store's: none lasts a day
+    -- sessions are merged from their parts near the range only, so that the cost is the range's, not the store's: none lasts a day;
+    -- by whole hours, so that it does not matter which parts are merged
     select *
     from session_parts
-    where ended_at >= $from::timestamptz - interval 1 day and began_at < $to::timestamptz + interval 1 day
+    where hour > $from::timestamptz - interval 25 hour and hour < $to::timestamptz + interval 1 day
       and ($site is null or site = $site)
 -- if $by_keys
       and (session_key is null or (site, session_key) in (select site, session_key from keyed where not plain))

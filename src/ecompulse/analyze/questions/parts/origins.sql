@@ -13,7 +13,7 @@ origins as (
     from (
         select origin_key, (came).traffic_source as traffic_source, (came).channel as channel, (came).campaign as campaign
         from session_parts
-        where origin_key is not null and ended_at >= $from::timestamptz - interval 1 day and began_at < $to
+        where origin_key is not null and hour > $from::timestamptz - interval 25 hour and hour < $to
 -- if $sessionless
         union all
         select origin_key, traffic_source, channel, campaign from derived_origins
@@ -25,10 +25,10 @@ came_keys as (
     -- where a session came from, for those of which a part in the range may say otherwise: it is not their first, or says nothing, or is no whole one
     select site, session_key, arg_min(origin_key, came) filter (where came is not null) as origin_key
     from session_parts
-    where ended_at >= $from::timestamptz - interval 1 day and began_at < $to and session_key in (
+    where hour > $from::timestamptz - interval 25 hour and hour < $to and session_key in (
         select session_key
         from session_parts
-        where session_key is not null and ended_at >= $from::timestamptz - interval 1 day and began_at < $to
+        where session_key is not null and hour > $from::timestamptz - interval 25 hour and hour < $to
         group by session_key
         having max(hour) >= $whole_from::timestamptz - interval 1 hour
            and (min(origin_key) is distinct from max(origin_key) or count(origin_key) < count(*)
