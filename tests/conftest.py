@@ -229,6 +229,7 @@ def pytest_unconfigure() -> None:
     for name in ("last_type", "last_value", "last_traceback"):
         if hasattr(sys, name):
             delattr(sys, name)
+    gc.unfreeze()  # a collector in this process had what was there then stay for good
     gc.collect()
 
 
