@@ -51,8 +51,11 @@ where offset >= (select coalesce(max(offset), ?1) from entries where offset <= ?
 _MAGIC: Final = b"SQLite format 3\0"
 _WAL_MAGICS: Final = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
 
-# The quickest level, but it looks for repetitions of six bytes instead of seven: short texts have no more, and an entry is 3.5 % smaller.
-_compressor = zstandard.ZstdCompressor(compression_params=zstandard.ZstdCompressionParameters.from_level(1, min_match=6))
+# The quickest level's table, but it looks for repetitions of six bytes instead of seven, and in two ways: short texts have no more, and an
+# entry is 6 % smaller for 0.25 µs an event.
+_compressor = zstandard.ZstdCompressor(
+    compression_params=zstandard.ZstdCompressionParameters.from_level(1, strategy=zstandard.STRATEGY_DFAST, min_match=6)
+)
 _letters = msgspec.msgpack.Decoder(list[DeadLetter])
 _schemas: dict[bytes, pa.Schema] = {}
 SCHEMAS_MAX: Final = 4_096
