@@ -46,7 +46,10 @@ known_parts as (
 -- else
 -- if $by_keys
 known_parts as (
-    select * from visitors where anonymous_id in (select anonymous_id from near_parts where user_id is null)
+    select site, anonymous_id, arg_min(user_id, (since, user_id)) as user_id
+    from identities
+    where anonymous_id in (select anonymous_id from near_parts where user_id is null)
+    group by site, anonymous_id
 ),
 -- else
 known_parts as (
