@@ -91,6 +91,12 @@ def both(stocked: Stocked, name: str, asked: Mapping[str, str]) -> tuple[list[di
     return found(stocked, name, values), found(stocked, name, read), bool(values.get("by_parts") or values.get("by_keys"))
 
 
+def ranged(start: int, length: int, zone: str) -> dict[str, str]:
+    """Parameters for a range of so many minutes that begins so many after the start of the day."""
+    since = DAY + timedelta(minutes=start)
+    return {"from": since.isoformat(), "to": (since + timedelta(minutes=length)).isoformat(), "tz": zone}
+
+
 def comparable(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Rows with numbers that do not depend on the order in which they were added up."""
     return [{key: round(value, 9) if isinstance(value, float) else value for key, value in row.items()} for row in rows]
@@ -112,8 +118,7 @@ def test_parts_and_events_give_the_same_answers(
     *, seed: int, sessionless: bool, flushes: int, start: int, length: int, zone: str, grain: str | None
 ) -> None:
     random = Random(seed)
-    since = DAY + timedelta(minutes=start)
-    when = {"from": since.isoformat(), "to": (since + timedelta(minutes=length)).isoformat(), "tz": zone, "grain": grain or ""}
+    when = {**ranged(start, length, zone), "grain": grain or ""}
     with TemporaryDirectory() as folder:
         stocked = Stocked(Path(folder))
         stored(stocked, shop(random, sessionless), flushes, random)
@@ -155,8 +160,7 @@ def test_merging_changes_no_answer_whatever_is_flushed_before_between_and_after(
     *, seed: int, sessionless: bool, flushes: int, start: int, length: int, zone: str, filters: dict[str, str]
 ) -> None:
     random = Random(seed)
-    since = DAY + timedelta(minutes=start)
-    asked = {"from": since.isoformat(), "to": (since + timedelta(minutes=length)).isoformat(), "tz": zone, **filters}
+    asked = {**ranged(start, length, zone), **filters}
     rows = shop(random, sessionless)
     names = random.sample((*QUESTIONS, "revenue"), 3)
     edges = sorted(random.randrange(len(rows)) for _ in range(2))

@@ -14,16 +14,7 @@ with
 , places as (
     select *, dense_rank() over (order by campaign, traffic_source)::int as place from origins where campaign is not null
 ),
-placed as not materialized (
-    select p.*, o.place
--- if $by_origin
-    from chosen_parted p
--- else
-    from came_parted p
--- end
-    left join places o on o.origin_key = p.origin_key
-),
--- include reckoned
+-- include placed_by_origin, reckoned
 , figures as (
     select o.campaign, o.traffic_source, r.visitors, r.sessions, r.orders, r.revenue, r.buyers
     from reckoned r

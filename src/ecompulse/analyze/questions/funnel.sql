@@ -4,11 +4,13 @@
 -- column visitors integer: Visitors that reached this step in order.
 -- column conversion_rate rate: Share of the first step's visitors; null when there were none.
 with recursive
--- include derived, came, matching, known_keys
+-- include derived, came, matching
 , steps as (
     select unnest($steps::varchar[]) as step, generate_subscripts($steps::varchar[], 1) as position
 ),
 -- if $by_parts
+-- include known_keys
+,
 stepped as not materialized (
     -- first and last times of each step: kept of whole hours, made of the events of the pieces of hours at the ends of the range
     select site, user_key, anonymous_key, source, platform, country

@@ -7,7 +7,7 @@
 -- column bounce_rate rate: Share of the sessions with at most one page and no order; null without sessions.
 -- column pages_per_session number: Mean page views; null without sessions.
 with
--- include buckets, derived, came, matching, sessioned, known_keys, began
+-- include buckets, derived, came, matching, sessioned, began
 , sat as (
 -- if $by_keys
     select md5_number(visitor) as visitor, started_at, ended_at, page_views, orders from began

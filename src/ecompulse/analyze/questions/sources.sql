@@ -14,16 +14,7 @@ with
 , places as (
     select *, dense_rank() over (order by traffic_source, channel)::int as place from origins where coalesce(traffic_source, channel) is not null
 ),
-placed as not materialized (
-    select p.*, o.place
--- if $by_origin
-    from chosen_parted p
--- else
-    from came_parted p
--- end
-    left join places o on o.origin_key = p.origin_key
-),
--- include reckoned
+-- include placed_by_origin, reckoned
 , figures as (
     select o.traffic_source, o.channel, r.visitors, r.sessions, r.orders, r.revenue, r.buyers
     from reckoned r

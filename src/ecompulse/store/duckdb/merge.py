@@ -11,12 +11,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import duckdb
 from msgspec import Struct
 
-from ecompulse.store.duckdb.relations import STEP_TYPES
+from ecompulse.store.duckdb.relations import STEP_TYPES, STRETCHES
 
 FINISHED_SECONDS: Final = 900.0
 """An hour is merged this long after its end: most of what is late has come by then."""
@@ -35,12 +35,7 @@ with slice as (
 ), marked as (
     select *, null as stretch from slice where session_id is not null
     union all  -- without a session id, those of one key that a pause of 30 minutes parts may belong to two sessions
-    select * exclude (pause), sum(pause) over (
-        partition by site, user_id, anonymous_id, source, platform, country order by began_at) as stretch
-    from (select *, case when began_at - max(ended_at) over (
-            partition by site, user_id, anonymous_id, source, platform, country order by began_at
-            rows between unbounded preceding and 1 preceding) <= interval 30 minutes then 0 else 1 end as pause
-        from slice where session_id is null)
+    {STRETCHES.format(keys="site, user_id, anonymous_id, source, platform, country", parts="slice where session_id is null")}
 )
 select site, hour, session_id, user_id, anonymous_id, source, platform, country,
     any_value(session_key) as session_key, any_value(user_key) as user_key, any_value(anonymous_key) as anonymous_key,
@@ -172,22 +167,19 @@ class Merging:
         """Put merged rows in the place of a slice's rows, if that makes them fewer: in one transaction."""
         sums = _SUMS[due.table]
         writer.begin()
-        rows, keys = _row(writer, f"select count(*), count(distinct hash({sums.keys})) from events.main.{due.table} where {due.within}")
+        counted = f"select count(*), count(distinct hash({sums.keys})) from events.main.{due.table} where {due.within}"
+        ((rows, keys),) = writer.execute(counted).fetchall()
         merged = rows
         if rows >= GAIN * keys:
             writer.execute(f"create or replace temp table merged as {sums.merged.format(within=due.within)}")
-            merged = _row(writer, "select count(*) from merged")[0]
+            ((merged,),) = writer.execute("select count(*) from merged").fetchall()
         if rows < GAIN * merged or not rows:
             writer.rollback()
             return Merged(rows, rows)
         with self._writing:
-            deleted = _row(writer, f"delete from events.main.{due.table} where {due.within}")[0]
+            ((deleted,),) = writer.execute(f"delete from events.main.{due.table} where {due.within}").fetchall()
             if deleted != rows:
                 raise duckdb.InternalException(f"{deleted} rows of {due.table} were deleted, but {rows} merged")
             writer.execute(f"insert into events.main.{due.table} by name select * from merged")
             writer.commit()
         return Merged(rows, merged)
-
-
-def _row(writer: duckdb.DuckDBPyConnection, sql: str) -> Any:
-    return writer.execute(sql).fetchone()

@@ -147,15 +147,18 @@ select p.*, coalesce(p.user_id, v.user_id, p.anonymous_id) as visitor
 from session_parts p left join visitors v on v.site = p.site and v.anonymous_id = p.anonymous_id
 where p.session_id is {given}"""
 
+STRETCHES: Final = """select * exclude (pause), sum(pause) over (partition by {keys} order by began_at) as stretch
+    from (select *, case when began_at - max(ended_at) over (
+            partition by {keys} order by began_at rows between unbounded preceding and 1 preceding)
+            <= interval 30 minutes then 0 else 1 end as pause
+        from {parts})"""
+"""Parts without a session id, numbered by the stretch between pauses of 30 minutes that each belongs to."""
+
 SESSIONS: Final = f"""
 with numbered as (  -- only parts without a session id have to be put in order; those that began at once are of one stretch, in any order
     select *, null::hugeint as stretch from ({_SEEN_PARTS.format(given="not null")})
     union all
-    select * exclude (pause), sum(pause) over (partition by site, visitor order by began_at) as stretch
-    from (select *, case when began_at - max(ended_at) over (
-            partition by site, visitor order by began_at rows between unbounded preceding and 1 preceding)
-            <= interval 30 minutes then 0 else 1 end as pause
-        from ({_SEEN_PARTS.format(given="null")}))
+    {STRETCHES.format(keys="site, visitor", parts=f"({_SEEN_PARTS.format(given='null')})")}
 ), merged as (
     select site, session_id as given_id, case when session_id is null then visitor end as given_visitor, stretch,
         min({{'at': began_at, 'source': source, 'platform': platform, 'country': country}}) as began,

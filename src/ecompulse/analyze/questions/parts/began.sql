@@ -1,4 +1,6 @@
 -- if $by_keys
+-- include known_keys
+,
 keyed as materialized (
     -- sessions by their keys; plain are those whose parts are of one visitor and all or none fit the filters, which leaves nothing to decide
     select site, session_key, min(visitor) as visitor, min(began_at) as started_at, max(ended_at) as ended_at,

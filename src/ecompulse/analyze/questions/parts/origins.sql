@@ -1,7 +1,7 @@
 -- if $sessionless
 derived_origins as (
     select site, md5_number(session_id) as session_key, traffic_source, channel, campaign,
--- include origin_key
+        md5_number(concat(length(traffic_source), ':', length(channel), ':', length(campaign), ':', traffic_source, channel, campaign))
         as origin_key
     from came
     where derived

@@ -1,1 +1,0 @@
-md5_number(concat(length(traffic_source), ':', length(channel), ':', length(campaign), ':', traffic_source, channel, campaign))
