@@ -25,7 +25,7 @@ from ecompulse.contract.read import read_events
 from ecompulse.contract.rows import EventRows
 from ecompulse.contract.rules import violations
 from ecompulse.guard.privacy import scrub
-from ecompulse.log.sqlite import SqliteAppender, SqliteReader, file
+from ecompulse.log.sqlite import SqliteAppender, SqliteReader, file, packed
 from ecompulse.process.engine import placed as join_placed
 from ecompulse.process.engine import stored
 from ecompulse.process.fingerprint import fingerprints
@@ -63,7 +63,7 @@ def door(group: int, folder: Path) -> list[tuple[str, str, int, float]]:
     checked: Checked = check(read, now)
     clean = scrub(checked.batch, "truncated")
     recent = Recent()
-    schema, packed = file.pack_events(clean)
+    schema, content = packed.pack(clean)
     appender = SqliteAppender(folder / f"log-{group}", 0)
     repeats = REPEATS if group > 1 else 2
 
@@ -76,13 +76,13 @@ def door(group: int, folder: Path) -> list[tuple[str, str, int, float]]:
         row("contract", "… to_columns: structs to columns", lambda: to_columns(read, now)),
         row("contract", "… violations: the rules", lambda: violations(columns)),
         row("guard", "scrub: addresses and secrets", lambda: scrub(checked.batch, "truncated")),
-        row("log", "pack: dense columns, zstd", lambda: file.pack_events(clean)),
+        row("log", "pack: dense columns, words, zstd", lambda: packed.pack(clean)),
         row("log", "append: pack, write, fsync", lambda: appender.append(clean, [])),
         row("collect", "recent: duplicates told to senders", lambda: recent.duplicates(clean)),
         row(
             "log",
             "unpack",
-            lambda: file.unpack(0, (0, len(clean), schema, packed, None, file.checksum(0, len(clean), packed, None)), folder),
+            lambda: file.unpack(0, (0, len(clean), schema, content, None, file.checksum(0, len(clean), content, None)), folder),
         ),
     ]
     appender.close()

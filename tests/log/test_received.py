@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from ecompulse.contract.columns import LOGGED, DeadLetter
 from ecompulse.contract.event import EVENT_TYPES
 from ecompulse.log.received import FEW_MIXED_ROWS, Counts, Group, Tally, add, count, pack, subtract, total, unpack
-from ecompulse.log.sqlite import ReceivedCounts, SqliteAppender, SqliteReader, file, retain
+from ecompulse.log.sqlite import ReceivedCounts, SqliteAppender, SqliteReader, file, packed, retain
 from ecompulse.log.sqlite.append import _settle
 from ecompulse.log.sqlite.counts import before
 from ecompulse.log.sqlite.end import told_end
@@ -177,11 +177,11 @@ def of_the_first_version(path: Path, entries: list[pa.RecordBatch]) -> None:
     connection.executescript(FIRST_SCHEMA)
     offset = 0
     for events in entries:
-        schema, packed = file.pack_events(events)
+        schema, content = packed.pack(events)
         connection.execute("insert or ignore into formats (schema) values (?)", [schema])
         connection.execute(
             "insert into entries values (?, ?, 1, ?, null, ?)",
-            [offset, len(events), packed, file.checksum(offset, len(events), packed, None)],
+            [offset, len(events), content, file.checksum(offset, len(events), content, None)],
         )
         offset += len(events)
     connection.commit()

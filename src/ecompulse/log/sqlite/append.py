@@ -21,7 +21,7 @@ from ecompulse.contract.columns import DeadLetter
 from ecompulse.log import LogError
 from ecompulse.log.durable import sync
 from ecompulse.log.received import Counts, add, count, pack
-from ecompulse.log.sqlite import file
+from ecompulse.log.sqlite import file, packed
 from ecompulse.log.sqlite.counts import before, between
 from ecompulse.log.sqlite.end import EndMark, told_end
 from ecompulse.log.sqlite.exchange import companion, exchange
@@ -76,7 +76,7 @@ class SqliteAppender:
         if not events_count:
             return self._end
         self._refuse_when_full()
-        schema, packed = file.pack_events(events) if events is not None and len(events) else (None, None)
+        schema, content = packed.pack(events) if events is not None and len(events) else (None, None)
         letters = file.pack_rejected(rejected) if rejected else None
         offset, received = self._end, count(events, rejected)
         told = pack(received)
@@ -85,7 +85,7 @@ class SqliteAppender:
             connection.execute("begin immediate")
             row = (
                 offset, events_count, told, file.received_checksum(offset, told), self._format(connection, schema),
-                packed, letters, file.checksum(offset, events_count, packed, letters),
+                content, letters, file.checksum(offset, events_count, content, letters),
             )  # fmt: skip
             connection.execute("insert into entries values (?, ?, ?, ?, ?, ?, ?, ?)", row)
             connection.execute("commit")
@@ -95,7 +95,7 @@ class SqliteAppender:
         self._end = offset + events_count
         self._mark.tell(self._end)
         add(self._received, received)
-        self._written += len(packed or b"") + len(letters or b"")
+        self._written += len(content or b"") + len(letters or b"")
         if self._written >= self.file_bytes:
             self._roll()
         return offset

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+import struct
 import zlib
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -13,8 +13,9 @@ import msgspec
 import pyarrow as pa
 import zstandard
 
-from ecompulse.contract.columns import LOGGED, DeadLetter, nulls
+from ecompulse.contract.columns import DeadLetter
 from ecompulse.log import DamagedEntry, Entry
+from ecompulse.log.sqlite import packed
 
 SCHEMA: Final = """
 create table if not exists formats (id integer primary key, schema blob not null unique);
@@ -24,7 +25,7 @@ create table if not exists entries (
     received text,                -- the same by group, JSON; before the blobs, so that it is read without them
     received_checksum integer,    -- CRC-32 of offset and received
     format integer,               -- the columns of `events`
-    events blob,                  -- Arrow IPC record batch message, zstd
+    events blob,                  -- Arrow IPC record batch message, zstd; of large batches with words, see packed.py
     rejected blob,                -- msgpack list of dead letters, zstd
     checksum integer not null     -- CRC-32 of offset, count, events and rejected
 );
@@ -51,15 +52,7 @@ where offset >= (select coalesce(max(offset), ?1) from entries where offset <= ?
 _MAGIC: Final = b"SQLite format 3\0"
 _WAL_MAGICS: Final = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
 
-# The quickest level's table, but it looks for repetitions of six bytes instead of seven, and in two ways: short texts have no more, and an
-# entry is 6 % smaller for 0.25 µs an event.
-_compressor = zstandard.ZstdCompressor(
-    compression_params=zstandard.ZstdCompressionParameters.from_level(1, strategy=zstandard.STRATEGY_DFAST, min_match=6)
-)
 _letters = msgspec.msgpack.Decoder(list[DeadLetter])
-_schemas: dict[bytes, pa.Schema] = {}
-SCHEMAS_MAX: Final = 4_096
-"""Column sets seen: a handful in practice; cleared beyond this so that a hostile sender cannot make it grow."""
 
 
 def path_of(folder: Path, partition: int, offset: int) -> Path:
@@ -152,23 +145,9 @@ def received_checksum(offset: int, received: str) -> int:
     return zlib.crc32(received.encode(), zlib.crc32(b"%d," % offset))
 
 
-def pack_events(batch: pa.RecordBatch) -> tuple[bytes, bytes]:
-    """The schema and the bytes of a batch, without the columns that are null throughout (most of the contract's are)."""
-    names = [name for name, column in zip(batch.schema.names, batch.columns, strict=True) if column.null_count < len(column)]
-    dense = batch.select(names)
-    return _schema_bytes(tuple(names)), _compressor.compress(dense.serialize())
-
-
-@lru_cache(maxsize=1024)
-def _schema_bytes(names: tuple[str, ...]) -> bytes:
-    """The schema of these columns of `LOGGED` as Arrow writes it: a few sets of columns come again and again."""
-    schema: bytes = pa.schema([LOGGED.field(name) for name in names]).serialize().to_pybytes()
-    return schema
-
-
 def pack_rejected(rejected: Sequence[DeadLetter]) -> bytes:
     """The bytes of dead letters."""
-    return _compressor.compress(msgspec.msgpack.encode(rejected))
+    return packed.compressed(msgspec.msgpack.encode(rejected))
 
 
 def unpack(partition: int, row: Row, path: Path) -> Entry:
@@ -181,27 +160,9 @@ def unpack(partition: int, row: Row, path: Path) -> Entry:
     if checksum(offset, count, events, rejected) != wanted:
         raise DamagedEntry(f"{path}: the entry of offsets {offset} to {offset + count - 1} is damaged (checksum)", partition, offset, count)
     try:
-        batch = _unpack_events(schema, events) if events is not None and schema is not None else None
+        batch = packed.unpack(schema, events) if events is not None and schema is not None else None
         letters = _letters.decode(zstandard.decompress(rejected)) if rejected is not None else []
-    except (zstandard.ZstdError, pa.ArrowException, msgspec.MsgspecError) as error:
+    except (zstandard.ZstdError, pa.ArrowException, ValueError, struct.error, msgspec.MsgspecError) as error:
         message = f"{path}: the entry of offsets {offset} to {offset + count - 1} cannot be unpacked: {error}"
         raise DamagedEntry(message, partition, offset, count) from None
     return Entry(partition, offset, count, batch, letters)
-
-
-def _unpack_events(schema: bytes, events: bytes) -> pa.RecordBatch:
-    dense_schema = _schemas.get(schema)
-    if dense_schema is None:
-        if len(_schemas) >= SCHEMAS_MAX:
-            _schemas.clear()
-        dense_schema = _schemas[schema] = pa.ipc.read_schema(pa.py_buffer(schema))
-    dense = pa.ipc.read_record_batch(pa.py_buffer(zstandard.decompress(events)), dense_schema)
-    return widen(dense)
-
-
-def widen(dense: pa.RecordBatch) -> pa.RecordBatch:
-    """Put back the columns of `LOGGED` that were left out as null."""
-    present = dict(zip(dense.schema.names, dense.columns, strict=True))
-    count = len(dense)
-    arrays = [present[field.name] if field.name in present else nulls(count, field.type) for field in LOGGED]
-    return pa.RecordBatch.from_arrays(arrays, schema=LOGGED)
