@@ -7,6 +7,7 @@ import time
 import pytest
 from tests.analyze.stocked import DAY, Stocked, event
 
+from ecompulse.analyze import sandbox
 from ecompulse.analyze.rows import rows
 from ecompulse.analyze.sandbox import admitted, query
 from ecompulse.analyze.wrong import Refused
@@ -215,3 +216,14 @@ def test_a_statement_as_deep_as_it_is_long_is_refused_and_not_a_crash() -> None:
         admitted("select " + "abs(" * 900 + "1" + ")" * 900, {})
     with pytest.raises(Refused):
         admitted("select 1 " + "+ 1" * 20_000, {})
+
+
+def test_a_statement_that_was_judged_before_is_still_held_to_its_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
+    sql = "select count(*) from events where site = $site and user_id is not null"
+    first = admitted(sql, {"site": "a"})
+    monkeypatch.setattr(sandbox, "_parsed", lambda _: pytest.fail("it was parsed again"))
+    assert sandbox.admitted(sql, {"site": "b"}) == first
+    with pytest.raises(Refused, match="does not hold"):
+        admitted(sql, {})
+    with pytest.raises(Refused, match="does not use"):
+        admitted(sql, {"site": "a", "more": 1})

@@ -102,3 +102,19 @@ def test_it_agrees_with_a_dictionary_whatever_the_batches(sent: list[tuple[int, 
                 names = ids.write()
                 ids.forget()
                 ids = Ids(Path(folder), names)
+
+
+@pytest.mark.parametrize("uppers", [1, 40, 3_000])
+def test_in_a_large_batch_of_few_ids_the_first_of_each_leads(tmp_path: Path, uppers: int) -> None:
+    drawn = random.Random(uppers)
+    ids, known = Ids(tmp_path), {}
+    for _ in range(3):
+        numbers = [(drawn.randrange(uppers) << 64) | drawn.randrange(50) for _ in range(4_000)]
+        contents = [drawn.randrange(1, 4) for _ in numbers]
+        wanted = []
+        for number, content in zip(numbers, contents, strict=True):
+            wanted.append(NEW if number not in known else DUPLICATE if known[number] == content else REUSED)
+            known.setdefault(number, content)
+        assert ids.classify(raw(*numbers), prints(*contents)).tolist() == wanted
+    ids.freeze()
+    assert len(Ids(tmp_path, ids.write())) == len(known)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 import duckdb
@@ -22,6 +22,11 @@ from ecompulse.store import QueryError, QueryTimeout
 
 SQL_MAX: Final = 50_000
 """Characters; a longer statement is generated, and its parsing alone would hold a worker."""
+
+REMEMBERED: Final = 512
+"""Statements whose judgement is remembered: a page asks the same one again and again, and to parse it is a fifth of a short one's time."""
+REMEMBERED_MAX: Final = 4_000
+"""Characters of a statement that is worth that; together 2 MB."""
 
 RELATIONS: Final = (
     "events",
@@ -95,6 +100,18 @@ def admitted(sql: str, parameters: Mapping[str, Any]) -> tuple[str, bool]:
     """
     if len(sql) > SQL_MAX:
         raise Refused(f"The statement is longer than {SQL_MAX:,} characters.")
+    text, named, complete = (_judged_before if len(sql) <= REMEMBERED_MAX else _judged)(sql)
+    if SITE in named | parameters.keys():
+        raise Refused(f"${SITE} is not for statements; use another name.")
+    if missing := sorted(named - parameters.keys()):
+        raise Refused(f"The statement uses ${missing[0]}, which 'parameters' does not hold.")
+    if excess := sorted(parameters.keys() - named):
+        raise Refused(f"'parameters' holds '{excess[0]}', which the statement does not use: write ${excess[0]} in it.")
+    return text, complete
+
+
+def _judged(sql: str) -> tuple[str, frozenset[str], bool]:
+    """A statement that may be run, its parameters, and whether it names all columns that it is about."""
     try:
         statements = duckdb.extract_statements(sql)
     except duckdb.Error as error:
@@ -106,17 +123,13 @@ def admitted(sql: str, parameters: Mapping[str, Any]) -> tuple[str, bool]:
         raise Refused("PIVOT needs its values here: pivot … on column in ('a', 'b') using …")
     if statement.type != duckdb.StatementType.SELECT:
         raise Refused(f"Only reading is possible here: SELECT, DESCRIBE, SUMMARIZE or SHOW TABLES, not {statement.type.name}.")
-    named = {str(name) for name in statement.named_parameters}
-    if SITE in named | parameters.keys():
-        raise Refused(f"${SITE} is not for statements; use another name.")
-    if missing := sorted(named - parameters.keys()):
-        raise Refused(f"The statement uses ${missing[0]}, which 'parameters' does not hold.")
-    if excess := sorted(parameters.keys() - named):
-        raise Refused(f"'parameters' holds '{excess[0]}', which the statement does not use: write ${excess[0]} in it.")
     text = statement.query.strip().rstrip(";")
     nodes = list(_nodes(_parsed(text)))
     _judge(nodes)
-    return text, _names_columns(nodes)
+    return text, frozenset(str(name) for name in statement.named_parameters), _names_columns(nodes)
+
+
+_judged_before = lru_cache(maxsize=REMEMBERED)(_judged)
 
 
 @cache
