@@ -248,6 +248,20 @@ def test_searches_are_one_whatever_their_case(day: Stocked) -> None:
     assert rows(day, "searches") == [{"query": "red shoes", "searches": 2, "visitors": 2, "without_results": 1}]
 
 
+@pytest.mark.parametrize("asked", [{}, {"from": "2026-03-10T10:00:00Z", "to": "2026-03-10T12:00:00Z"}, {"traffic_source": "google"}])
+@pytest.mark.parametrize(("name", "kind"), [("searches", "search"), ("errors", "error"), ("pages", "page_view")])
+def test_what_a_device_did_before_its_login_is_its_users(stocked: Stocked, name: str, kind: str, asked: dict[str, str]) -> None:
+    said = {"query": "mug", "message": "no", "page_path": "/", "session_id": "s", "traffic_source": "google"}
+    for user, device in ((None, "phone"), ("u", None), (None, "desk"), (None, "other")):
+        stocked.add([event(kind, at(1), user, anonymous_id=device, **said)])
+    stocked.flush()
+    stocked.add([event("login", at(5), "u", anonymous_id="phone", session_id="s")])
+    stocked.flush()
+    stocked.add([event("login", at(6), "u", anonymous_id="desk", session_id="s"), event(kind, at(7), "w", anonymous_id="phone", **said)])
+    (row,) = rows(stocked, name, **asked)
+    assert row["visitors"] == 3, "u of two devices and none, w, and the other device"
+
+
 def test_errors_tell_when_they_were_seen_last(day: Stocked) -> None:
     (error,) = rows(day, "errors")
     assert (error["message"], error["error_type"], error["errors"], error["visitors"], error["last_seen"]) == (

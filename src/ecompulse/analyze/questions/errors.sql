@@ -6,7 +6,15 @@
 -- column visitors integer: Different visitors that met it.
 -- column last_seen timestamp: When it was last seen, in UTC.
 with
--- include derived, came, matching
+-- include derived, came
+, wanted as materialized (
+    select event_id, site, session_id, user_id, anonymous_id, timestamp, message, error_type
+    from (
+-- include chosen
+    )
+    where event_type = 'error'
+),
+-- include matching_wanted
 select
     message,
     error_type,
@@ -14,7 +22,6 @@ select
     count(distinct visitor) as visitors,
     max(timestamp) as last_seen
 from matching
-where event_type = 'error'
 group by message, error_type
 order by errors desc, last_seen desc
 limit $limit

@@ -7,18 +7,25 @@
 -- column p99 number: 99 of 100 calls were at most this long, in milliseconds.
 -- column error_rate rate: Share of the calls answered with status 500 or above; null without calls.
 with
--- include buckets, derived, came, matching
-, calls as (
--- if $width_ms
-    select timestamp, duration_ms, status_code, (epoch_ms(timestamp) - $first_ms) // $width_ms as place
-    from matching
+-- include buckets, derived, came
+, wanted as (  -- whose calls they are is not asked
+    select event_id, site, session_id, timestamp, duration_ms, status_code
+    from (
+-- include chosen
+    )
     where event_type = 'api_call'
+),
+-- include session_sets
+calls as (
+-- if $width_ms
+    select c.timestamp, c.duration_ms, c.status_code, (epoch_ms(c.timestamp) - $first_ms) // $width_ms as place
+    from wanted c
 -- else
-    select m.timestamp, m.duration_ms, m.status_code, b.place
-    from matching m
-    join buckets b on m.timestamp >= b.time and m.timestamp < b.until
-    where m.event_type = 'api_call'
+    select c.timestamp, c.duration_ms, c.status_code, b.place
+    from wanted c
+    join buckets b on c.timestamp >= b.time and c.timestamp < b.until
 -- end
+-- include session_filters
 )
 select
     b.time,

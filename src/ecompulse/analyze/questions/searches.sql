@@ -5,14 +5,21 @@
 -- column visitors integer: Different visitors that searched for it.
 -- column without_results integer: How often nothing was found.
 with
--- include derived, came, matching
+-- include derived, came
+, wanted as materialized (
+    select event_id, site, session_id, user_id, anonymous_id, query, results_count
+    from (
+-- include chosen
+    )
+    where event_type = 'search' and query is not null
+),
+-- include matching_wanted
 select
     lower(trim(query)) as query,
     count(*) as searches,
     count(distinct visitor) as visitors,
     count(*) filter (where results_count = 0) as without_results
 from matching
-where event_type = 'search' and query is not null
 group by 1
 order by searches desc, 1
 limit $limit
