@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -237,6 +238,18 @@ def test_pages_tell_views_visitors_and_entries(day: Stocked) -> None:
     assert rows(day, "pages") == [
         {"page_path": "/", "views": 2, "visitors": 2, "entries": 2}, {"page_path": "/about", "views": 1, "visitors": 1, "entries": 0}
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("asked", [{}, {"from": "2026-03-10T10:00:00Z", "to": "2026-03-10T12:00:00Z"}])
+def test_a_session_begins_on_its_first_view_also_where_that_has_no_page(stocked: Stocked, asked: dict[str, str]) -> None:
+    first, second = sorted(uuid.uuid4().bytes for _ in range(2))
+    stocked.add([
+        event("page_view", at(1), "a"), event("page_view", at(2), "a", page_path="/"),
+        event("page_view", at(3), "b", page_path="/late", event_id=second), event("page_view", at(3), "b", page_path="/", event_id=first),
+        event("product_view", at(1), "c", page_path="/p"), event("page_view", at(2), "c", screen_name="cart"),
+    ])  # fmt: skip
+    entries = {row["page_path"]: (row["views"], row["entries"]) for row in rows(stocked, "pages", **asked)}
+    assert entries == {"/": (2, 1), "/late": (1, 0), "cart": (1, 1)}
 
 
 def test_the_page_filter_chooses_whole_sessions(day: Stocked) -> None:

@@ -6,21 +6,30 @@
 -- column entries integer: Sessions that began on it.
 with
 -- include derived, came, matching, sessioned
-, views as (
-    select
-        coalesce(page_path, screen_name) as page_path,
-        visitor,
-        row_number() over (partition by site, coalesce(session_id, visitor) order by timestamp, event_id) as position
+,
+-- if $near
+seen as materialized (
+-- else
+seen as not materialized (  -- the views of days are too many to be kept
+-- end
+    select coalesce(page_path, screen_name) as page_path, visitor, site, coalesce(session_id, visitor) as session, timestamp, event_id
     from sessioned
     where event_type = 'page_view'
+),
+viewed as (
+    select page_path, count(*) as views, count(distinct visitor) as visitors
+    from seen
+    where page_path is not null
+    group by page_path
+),
+begun as (
+    -- the first view of each session, also where it has no page; to number all views takes three times as long
+    select page_path, count(*) as entries
+    from (select arg_min_null(page_path, (timestamp, event_id)) as page_path from seen group by site, session)
+    group by page_path
 )
-select
-    page_path,
-    count(*) as views,
-    count(distinct visitor) as visitors,
-    count(*) filter (where position = 1) as entries
-from views
-where page_path is not null
-group by page_path
-order by views desc, page_path
+select v.page_path, v.views, v.visitors, coalesce(b.entries, 0) as entries
+from viewed v
+left join begun b on b.page_path = v.page_path
+order by v.views desc, v.page_path
 limit $limit
