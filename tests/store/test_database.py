@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from random import Random
 
 import duckdb
+import msgspec
+import pyarrow as pa
 import pytest
 from tests.store.test_picture import addition
 
 from ecompulse.store import QueryError, QueryTimeout, StoreError
-from ecompulse.store.duckdb import DuckDBStore
+from ecompulse.store.duckdb import DuckDBStore, connect
 from ecompulse.store.duckdb.relations import MIGRATIONS
 
 ENDLESS = "select count(*) from range(100000000) a, range(100000000) b where (a.range * b.range) % 7 = 3"
@@ -119,9 +122,36 @@ def test_closing_ends_the_questions_that_are_being_answered(tmp_path: Path) -> N
         pass
 
 
+def test_what_was_written_or_read_does_not_stay_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connect, "RESTING_BYTES", 4_000_000)
+    store = DuckDBStore(tmp_path)
+
+    def held() -> int:
+        with store.cursor() as cursor:
+            return int(cursor.execute("select sum(memory_usage_bytes) from duckdb_memory()").fetchone()[0])
+
+    def write(start: int, count: int) -> None:
+        more = addition(start, count)
+        texts = pa.array([random.randbytes(200).hex() for random in map(Random, range(start, start + count))])
+        place = more.rows.schema.get_field_index("page_title")
+        store.add(msgspec.structs.replace(more, rows=more.rows.set_column(place, more.rows.schema.field(place), texts)))
+        store.freeze()
+        store.flush([], {})
+
+    write(0, 1)
+    with store.snapshot():  # whoever asks is not disturbed
+        write(1, 40_000)
+    assert held() > 8_000_000
+    write(40_001, 10)
+    assert held() < 6_000_000
+    with store.snapshot() as snapshot:
+        assert snapshot.query("select count(distinct page_title) as n from events").to_pylist() == [{"n": 40_011}]
+    store.close()
+
+
 def test_questions_reach_no_file_and_change_no_setting(tmp_path: Path) -> None:
     store = DuckDBStore(tmp_path)
-    for sql in ("select * from read_text('/etc/hostname')", "set memory_limit = '1GB'", f"copy (select 1) to '{tmp_path}/x.csv'"):
+    for sql in ("select * from read_text('/etc/hostname')", "set threads = 1", f"copy (select 1) to '{tmp_path}/x.csv'"):
         with store.snapshot() as snapshot, pytest.raises(QueryError):
             snapshot.query(sql)
     assert not (tmp_path / "x.csv").exists()

@@ -11,8 +11,15 @@ from msgspec import Struct
 from ecompulse.store import StoreError
 from ecompulse.store.duckdb.bring_up import bring_up
 
-_LOCKS: Final = ("set global TimeZone = 'UTC'", "set enable_external_access = false", "set lock_configuration = true")
-"""Nothing that is asked of the store reaches files, extensions or the network, nor can it be set otherwise."""
+_LOCKS: Final = (
+    "set global TimeZone = 'UTC'",
+    "set enable_external_access = false",
+    "set allowed_configs = ['memory_limit']",
+    "set lock_configuration = true",
+)
+"""Nothing that is asked of the store reaches files, extensions or the network, nor can it be set otherwise; but see `let_go`."""
+RESTING_BYTES: Final = 128_000_000
+"""Memory that the database keeps when no question is asked: what was written or read last."""
 
 
 class Options(Struct, frozen=True):
@@ -38,6 +45,26 @@ def connect(folder: Path, path: Path, options: Options) -> duckdb.DuckDBPyConnec
     except (duckdb.Error, OSError) as error:
         raise StoreError(_opening(path, error)) from error
     return connection
+
+
+def let_go(connection: duckdb.DuckDBPyConnection, options: Options) -> None:
+    """Let the database forget what it keeps of its file in memory, down to `RESTING_BYTES`. Nothing else may use it meanwhile.
+
+    It keeps every block that it wrote or read until its limit is reached, which is there for questions: a run that only took events held
+    as much after a quarter of an hour. To lower the limit for a moment has it drop what was used longest ago.
+    """
+    if options.memory_bytes <= RESTING_BYTES:
+        return
+    try:
+        connection.execute(_limited(RESTING_BYTES))
+    except duckdb.OutOfMemoryException:
+        pass  # more of it is needed still
+    finally:
+        connection.execute(_limited(options.memory_bytes))
+
+
+def _limited(memory_bytes: int) -> str:
+    return f"set global memory_limit = '{memory_bytes // 1_000_000}MB'"
 
 
 def _config(folder: Path, options: Options) -> dict[str, Any]:

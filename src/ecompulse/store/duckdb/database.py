@@ -15,7 +15,7 @@ import duckdb
 import pyarrow as pa
 
 from ecompulse.store import Addition, QueryError, QueryTimeout, StoreError
-from ecompulse.store.duckdb.connect import Options, connect
+from ecompulse.store.duckdb.connect import Options, connect, let_go
 from ecompulse.store.duckdb.deadlines import Deadlines
 from ecompulse.store.duckdb.insert import insert_rows, insert_tail
 from ecompulse.store.duckdb.letters import Keep, Kept, LetterRetention
@@ -50,7 +50,8 @@ class DuckDBStore:
         self.folder, self.path = folder, folder / "events.duckdb"
         self._lock, self._writing = threading.Lock(), threading.Lock()
         self._as_of = time.time()
-        self._connection = connect(folder, self.path, options or Options())
+        self._options = options or Options()
+        self._connection = connect(folder, self.path, self._options)
         self._letters = LetterRetention(self._connection, self._writing)
         self._merging = Merging(self._connection, self._writing)
         self._durable = dict(self._connection.execute('select "partition", "offset" from positions').fetchall())
@@ -130,9 +131,11 @@ class DuckDBStore:
         except duckdb.Error as error:
             raise StoreError(f"{self.path}: {self._frozen.rows} rows could not be written: {error}") from error
         self._checkpoint()
+        self._let_go()
         return rows
 
     def _flush(self, frozen: Tail, id_runs: Sequence[str], state: Mapping[str, bytes]) -> int:
+        self._put_together(frozen)
         writer = self._connection.cursor()
         try:
             writer.begin()
@@ -148,6 +151,15 @@ class DuckDBStore:
         finally:
             writer.close()  # rolls back what was not committed
         return frozen.rows
+
+    def _put_together(self, frozen: Tail) -> None:
+        """Make one chunk of a frozen tail's rows: DuckDB's threads share chunks out, and each would write a part of a row group, which the
+        checkpoint writes again. Done here, so that there is one copy of them and not two."""
+        with self._lock:
+            rows = frozen.table()
+        together = rows.combine_chunks().to_batches()
+        with self._lock:
+            frozen.batches = together
 
     def _refuses(self, rows: pa.Table) -> bool:
         """Whether the database refuses these rows; nothing of them stays."""
@@ -169,6 +181,12 @@ class DuckDBStore:
                 self._connection.cursor().execute("checkpoint")
             except duckdb.Error as error:
                 logger.info("checkpoint put off: %s", error)  # another transaction is at work; the next flush tries again
+
+    def _let_go(self) -> None:
+        """Keep no more of the database in memory than it takes to rest; another time, while a question is being answered."""
+        with self._writing, self._lock:
+            if not self._asked and not self._closing:
+                let_go(self._connection.cursor(), self._options)
 
     def keep_letters(self, keep: Keep, now: float) -> Kept:
         """Let dead letters beyond these limits go, the oldest first, counted in `dead_letters_let_go`. One thread at a time.

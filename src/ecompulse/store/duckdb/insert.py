@@ -30,8 +30,7 @@ def insert_tail(writer: duckdb.DuckDBPyConnection, frozen: Tail) -> None:
 
 def insert_rows(writer: duckdb.DuckDBPyConnection, rows: pa.Table) -> None:
     """Write rows and their sums, in the writer's transaction."""
-    # In one chunk, because DuckDB's threads share chunks out: each would write a part of a row group, and the checkpoint write it again.
-    writer.register("flushing", rows.combine_chunks())
+    writer.register("flushing", rows)
     writer.execute("insert into events select * from flushing")
     for table, query in SUMS.items():
         writer.execute(f"insert into {table} {query.format(rows='flushing')}")
