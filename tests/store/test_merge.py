@@ -274,19 +274,18 @@ def test_a_failure_in_the_middle_leaves_all_as_it_was_and_is_tried_again(stocked
 def test_what_was_merged_gives_its_place_back(stocked: Stocked) -> None:
     """Over many rounds of flushes and merges the file grows by what is new alone."""
     store, sizes = stocked.store, []
-    connection = store.cursor()
     width = 20_000
     rows = pa.table({"n": pa.array(range(width))})
-    for _ in range(6):
-        for _ in range(4):
-            connection.register("n", rows)
-            connection.execute(
-                "insert into minute_totals select 'default', '2026-03-10 00:00Z'::timestamptz + to_minutes((n % 60)::int), 'view', 'web', "
-                "'p' || n, null, null, null, null, null, 1, 0, 0, 0 from n"
-            )
-        merge(store, LATER)
-        connection.execute("checkpoint")
-        sizes.append(store.path.stat().st_size)
+    with store.cursor() as connection:
+        for _ in range(6):
+            for _ in range(4):
+                connection.register("n", rows)
+                connection.execute(
+                    "insert into minute_totals select 'default', '2026-03-10 00:00Z'::timestamptz + to_minutes((n % 60)::int), 'view', "
+                    "'web', 'p' || n, null, null, null, null, null, 1, 0, 0, 0 from n"
+                )
+            merge(store, LATER)
+            connection.execute("checkpoint")
+            sizes.append(store.path.stat().st_size)
     assert ask(store, "select count(*) as n, sum(events)::bigint as e from minute_totals") == [{"n": width, "e": 6 * 4 * width}]
-    connection.close()
     assert max(sizes[2:]) <= sizes[1] * 1.2

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -81,11 +82,12 @@ class Durable:
     """Reads what a store has in its database, without the tail; used from one thread at a time."""
 
     def __init__(self, store: DuckDBStore) -> None:
-        self._cursor = store.cursor()
+        self._open = ExitStack()
+        self._cursor = self._open.enter_context(store.cursor())
 
     def close(self) -> None:
         """Give the connection back."""
-        self._cursor.close()
+        self._open.close()
 
     def standing(self) -> Standing:
         """Positions, ids, states and counts of one moment."""
@@ -182,14 +184,11 @@ class Places:
 
 def put(store: DuckDBStore, tables: Mapping[str, pa.Table]) -> None:
     """Fill tables of a store that have nothing yet."""
-    cursor = store.cursor()
-    try:
+    with store.cursor() as cursor:
         for name, table in tables.items():
             cursor.register("carried", table)
             cursor.execute(f'insert into "{name}" by name select * from carried')
             cursor.unregister("carried")
-    finally:
-        cursor.close()
 
 
 _NOWHERE: Final[Numbers] = np.zeros(0, np.int64)

@@ -60,6 +60,8 @@ class DuckDBStore:
         self._no_sums = sums(ROWS.empty_table(), self._connection)
         self._cursors: list[duckdb.DuckDBPyConnection] = []
         self._asked: set[duckdb.DuckDBPyConnection] = set()
+        self._at_work = 0
+        """How many others than questions and flushes use the database now."""
         self._closing = False
         self._deadlines = Deadlines()
         self._free = threading.Semaphore(CURSORS_MAX)
@@ -183,9 +185,9 @@ class DuckDBStore:
                 logger.info("checkpoint put off: %s", error)  # another transaction is at work; the next flush tries again
 
     def _let_go(self) -> None:
-        """Keep no more of the database in memory than it takes to rest; another time, while a question is being answered."""
+        """Keep no more of the database in memory than it takes to rest; another time, while anybody else uses it."""
         with self._writing, self._lock:
-            if not self._asked and not self._closing:
+            if not self._asked and not self._at_work and not self._closing:
                 let_go(self._connection.cursor(), self._options)
 
     def keep_letters(self, keep: Keep, now: float) -> Kept:
@@ -195,7 +197,8 @@ class DuckDBStore:
             StoreError: the database could not be read or written.
         """
         try:
-            return self._letters.keep(keep, now)
+            with self._work():
+                return self._letters.keep(keep, now)
         except duckdb.Error as error:
             raise StoreError(f"{self.path}: dead letters beyond their limits are still there: {error}") from error
 
@@ -206,16 +209,29 @@ class DuckDBStore:
             StoreError: the database could not be read or written.
         """
         try:
-            merged = self._merging.merge(now, seconds, stopped)
+            with self._work():
+                merged = self._merging.merge(now, seconds, stopped)
         except duckdb.Error as error:
             raise StoreError(f"{self.path}: sums of finished hours are not merged yet: {error}") from error
         if any(one.before for one in merged.values()):
             self._checkpoint()  # a store to which nothing is added has no flush that would
         return merged
 
-    def cursor(self) -> duckdb.DuckDBPyConnection:
-        """A connection to what is durable alone, without the tail; whoever asks for it closes it."""
-        return self._connection.cursor()
+    @contextmanager
+    def _work(self) -> Iterator[None]:
+        with self._lock:
+            self._at_work += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._at_work -= 1
+
+    @contextmanager
+    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection to what is durable alone, without the tail."""
+        with self._work(), self._connection.cursor() as cursor:
+            yield cursor
 
     def id_runs(self) -> list[str]:
         """The names given to the last durable flush."""
