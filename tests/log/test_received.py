@@ -147,7 +147,7 @@ def test_an_append_that_failed_is_not_counted(tmp_path: Path, monkeypatch: pytes
     class Failing:
         def execute(self, sql: str, *parameters: object) -> sqlite3.Cursor:
             found = connection.execute(sql, *parameters)
-            if sql == "commit":
+            if sql.startswith("insert into entries"):
                 raise sqlite3.OperationalError("disk I/O error")
             return found
 

@@ -133,10 +133,10 @@ def test_a_failed_append_is_never_read_and_the_next_goes_to_a_new_file(tmp_path:
 
     class Failing:
         def execute(self, sql: str, *parameters: object) -> sqlite3.Cursor:
-            if sql == "commit":
-                connection.execute("commit")  # it reached the file, but the sync said no: nobody knows
+            done = connection.execute(sql, *parameters)
+            if sql.startswith("insert into entries"):  # it reached the file, but the sync said no: nobody knows
                 raise sqlite3.OperationalError("disk I/O error")
-            return connection.execute(sql, *parameters)
+            return done
 
         def close(self) -> None:
             connection.close()

@@ -32,6 +32,8 @@ FILE_BYTES: Final = 64 * 1024 * 1024
 """A file is rolled at this size: about a million events, and the most that is read again when a file is opened after a crash."""
 PARTITIONS_MAX: Final = 256
 
+_APPEND: Final = "insert into entries values (?, ?, ?, ?, ?, ?, ?, ?)"
+
 logger = logging.getLogger(__name__)
 
 
@@ -82,13 +84,16 @@ class SqliteAppender:
         told = pack(received)
         try:
             connection = self._file or self._start()
-            connection.execute("begin immediate")
+            new_format = schema is not None and schema not in self._formats
+            if new_format:
+                connection.execute("begin immediate")
             row = (
                 offset, events_count, told, file.received_checksum(offset, told), self._format(connection, schema),
                 content, letters, file.checksum(offset, events_count, content, letters),
             )  # fmt: skip
-            connection.execute("insert into entries values (?, ?, ?, ?, ?, ?, ?, ?)", row)
-            connection.execute("commit")
+            connection.execute(_APPEND, row)  # a transaction of its own: each statement more is a wait for the interpreter
+            if new_format:
+                connection.execute("commit")
         except (sqlite3.Error, OSError) as error:
             self._abandon()
             raise LogError(f"{self._path}: the append failed: {error}") from error
