@@ -31,8 +31,8 @@ GROWTH: Final = 3
 """A run is merged into the one before it once that is less than this many times larger: so there are log₃ of them."""
 ALLOCATED_BYTES: Final = 1 << 20
 """Zeros written at once where a file system cannot be asked for room."""
-MERGE_ROWS: Final = 1_000_000
-"""Ids merged at once: 24 MB of memory a step, whatever the size of the runs."""
+MERGE_ROWS: Final = 250_000
+"""Ids merged at once: 20 MB of memory a step, whatever the size of the runs."""
 
 
 class Run:
