@@ -122,33 +122,74 @@ def test_closing_ends_the_questions_that_are_being_answered(tmp_path: Path) -> N
         pass
 
 
+def held(store: DuckDBStore) -> int:
+    """Bytes that the database has in memory."""
+    return int(store._connection.cursor().execute("select sum(memory_usage_bytes) from duckdb_memory()").fetchone()[0])
+
+
+def limit(store: DuckDBStore) -> str:
+    return str(store._connection.cursor().execute("select value from duckdb_settings() where name = 'memory_limit'").fetchone()[0])
+
+
+def add(store: DuckDBStore, start: int, count: int) -> None:
+    """So many events, each with a text of its own."""
+    more = addition(start, count)
+    texts = pa.array([random.randbytes(200).hex() for random in map(Random, range(start, start + count))])
+    place = more.rows.schema.get_field_index("page_title")
+    store.add(msgspec.structs.replace(more, rows=more.rows.set_column(place, more.rows.schema.field(place), texts)))
+    store.freeze()
+
+
 def test_what_was_written_or_read_does_not_stay_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connect, "RESTING_BYTES", 4_000_000)
     store = DuckDBStore(tmp_path)
 
-    def held() -> int:
-        with store.cursor() as cursor:
-            return int(cursor.execute("select sum(memory_usage_bytes) from duckdb_memory()").fetchone()[0])
-
     def write(start: int, count: int) -> None:
-        more = addition(start, count)
-        texts = pa.array([random.randbytes(200).hex() for random in map(Random, range(start, start + count))])
-        place = more.rows.schema.get_field_index("page_title")
-        store.add(msgspec.structs.replace(more, rows=more.rows.set_column(place, more.rows.schema.field(place), texts)))
-        store.freeze()
+        add(store, start, count)
         store.flush([], {})
 
     write(0, 1)
     with store.snapshot():  # whoever asks is not disturbed
         write(1, 40_000)
-    assert held() > 8_000_000
+    assert held(store) > 8_000_000
     with store.cursor():  # nor whoever works on it
         write(40_001, 10)
-    assert held() > 8_000_000
+    assert held(store) > 8_000_000
     write(40_011, 10)
-    assert held() < 6_000_000
+    assert held(store) < 6_000_000
     with store.snapshot() as snapshot:
         assert snapshot.query("select count(distinct page_title) as n from events").to_pylist() == [{"n": 40_021}]
+    store.close()
+
+
+def test_questions_have_all_the_memory_and_writes_alone_have_little(tmp_path: Path) -> None:
+    store = DuckDBStore(tmp_path)
+    all_of_it = limit(store)
+    add(store, 0, 10)
+    store.flush([], {})
+    assert limit(store) == "305.1 MiB"
+    with store.snapshot():
+        assert limit(store) == all_of_it
+    add(store, 10, 10)
+    store.flush([], {})
+    assert limit(store) == "305.1 MiB"
+    with store.cursor():
+        assert limit(store) == all_of_it
+    store.close()
+
+
+def test_a_write_that_needs_more_memory_gets_it_when_it_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connect, "RESTING_BYTES", 3_000_000)
+    monkeypatch.setattr(connect, "WORKING_BYTES", 3_000_000)
+    store = DuckDBStore(tmp_path)
+    add(store, 0, 1)
+    store.flush([], {})
+    add(store, 1, 40_000)
+    with pytest.raises(StoreError, match="Out of Memory"):
+        store.flush([], {})
+    assert store.flush([], {}) == 40_000
+    with store.snapshot() as snapshot:
+        assert snapshot.query("select count(*) as n from events").to_pylist() == [{"n": 40_001}]
     store.close()
 
 

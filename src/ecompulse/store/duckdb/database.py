@@ -15,7 +15,7 @@ import duckdb
 import pyarrow as pa
 
 from ecompulse.store import Addition, QueryError, QueryTimeout, StoreError
-from ecompulse.store.duckdb.connect import Options, connect, let_go
+from ecompulse.store.duckdb.connect import Options, connect, for_questions, for_work
 from ecompulse.store.duckdb.deadlines import Deadlines
 from ecompulse.store.duckdb.insert import insert_rows, insert_tail
 from ecompulse.store.duckdb.letters import Keep, Kept, LetterRetention
@@ -62,6 +62,8 @@ class DuckDBStore:
         self._asked: set[duckdb.DuckDBPyConnection] = set()
         self._at_work = 0
         """How many others than questions and flushes use the database now."""
+        self._working = False
+        """Whether it has only the memory for work: nobody has asked since the last write."""
         self._closing = False
         self._deadlines = Deadlines()
         self._free = threading.Semaphore(CURSORS_MAX)
@@ -129,9 +131,9 @@ class DuckDBStore:
                 with self._writing:
                     rows = self._flush(frozen, id_runs, state)
             except duckdb.Error as again:
-                raise StoreError(f"{self.path}: {frozen.rows} rows could not be written: {again}") from again
+                raise self._unwritten(frozen, again) from again
         except duckdb.Error as error:
-            raise StoreError(f"{self.path}: {self._frozen.rows} rows could not be written: {error}") from error
+            raise self._unwritten(self._frozen, error) from error
         self._checkpoint()
         self._let_go()
         return rows
@@ -153,6 +155,11 @@ class DuckDBStore:
         finally:
             writer.close()  # rolls back what was not committed
         return frozen.rows
+
+    def _unwritten(self, frozen: Tail, error: duckdb.Error) -> StoreError:
+        with self._lock:
+            self._widen()  # whoever tries again may need it
+        return StoreError(f"{self.path}: {frozen.rows} rows could not be written: {error}")
 
     def _put_together(self, frozen: Tail) -> None:
         """Make one chunk of a frozen tail's rows: DuckDB's threads share chunks out, and each would write a part of a row group, which the
@@ -182,13 +189,22 @@ class DuckDBStore:
             try:
                 self._connection.cursor().execute("checkpoint")
             except duckdb.Error as error:
+                with self._lock:
+                    self._widen()
                 logger.info("checkpoint put off: %s", error)  # another transaction is at work; the next flush tries again
 
     def _let_go(self) -> None:
-        """Keep no more of the database in memory than it takes to rest; another time, while anybody else uses it."""
+        """Keep no more of the database in memory than work takes, until somebody asks; another time, while anybody uses it."""
         with self._writing, self._lock:
             if not self._asked and not self._at_work and not self._closing:
-                let_go(self._connection.cursor(), self._options)
+                for_work(self._connection.cursor(), self._options)
+                self._working = True
+
+    def _widen(self) -> None:
+        """Give the database all its memory. Called under the lock."""
+        if self._working:
+            for_questions(self._connection.cursor(), self._options)
+            self._working = False
 
     def keep_letters(self, keep: Keep, now: float) -> Kept:
         """Let dead letters beyond these limits go, the oldest first, counted in `dead_letters_let_go`. One thread at a time.
@@ -215,6 +231,7 @@ class DuckDBStore:
             raise StoreError(f"{self.path}: sums of finished hours are not merged yet: {error}") from error
         if any(one.before for one in merged.values()):
             self._checkpoint()  # a store to which nothing is added has no flush that would
+            self._let_go()
         return merged
 
     @contextmanager
@@ -231,6 +248,8 @@ class DuckDBStore:
     def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection to what is durable alone, without the tail."""
         with self._work(), self._connection.cursor() as cursor:
+            with self._lock:
+                self._widen()
             yield cursor
 
     def id_runs(self) -> list[str]:
@@ -284,6 +303,7 @@ class DuckDBStore:
             fresh = not self._cursors
             cursor = self._connection.cursor() if fresh else self._cursors.pop()
             self._asked.add(cursor)
+            self._widen()
         try:
             if fresh:
                 self._prepare(cursor)
