@@ -13,7 +13,7 @@ import pytest
 from tests.store.test_picture import addition
 
 from ecompulse.store import QueryError, QueryTimeout, StoreError
-from ecompulse.store.duckdb import DuckDBStore, connect
+from ecompulse.store.duckdb import DuckDBStore, memory
 from ecompulse.store.duckdb.relations import MIGRATIONS
 
 ENDLESS = "select count(*) from range(100000000) a, range(100000000) b where (a.range * b.range) % 7 = 3"
@@ -141,7 +141,7 @@ def add(store: DuckDBStore, start: int, count: int) -> None:
 
 
 def test_what_was_written_or_read_does_not_stay_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connect, "RESTING_BYTES", 4_000_000)
+    monkeypatch.setattr(memory, "RESTING_BYTES", 4_000_000)
     store = DuckDBStore(tmp_path)
 
     def write(start: int, count: int) -> None:
@@ -179,8 +179,8 @@ def test_questions_have_all_the_memory_and_writes_alone_have_little(tmp_path: Pa
 
 
 def test_a_write_that_needs_more_memory_gets_it_when_it_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connect, "RESTING_BYTES", 3_000_000)
-    monkeypatch.setattr(connect, "WORKING_BYTES", 3_000_000)
+    monkeypatch.setattr(memory, "RESTING_BYTES", 3_000_000)
+    monkeypatch.setattr(memory, "WORKING_BYTES", 3_000_000)
     store = DuckDBStore(tmp_path)
     add(store, 0, 1)
     store.flush([], {})

@@ -32,8 +32,6 @@ FILE_BYTES: Final = 64 * 1024 * 1024
 """A file is rolled at this size: about a million events, and the most that is read again when a file is opened after a crash."""
 PARTITIONS_MAX: Final = 256
 
-_APPEND: Final = "insert into entries values (?, ?, ?, ?, ?, ?, ?, ?)"
-
 logger = logging.getLogger(__name__)
 
 
@@ -91,7 +89,7 @@ class SqliteAppender:
                 offset, events_count, told, file.received_checksum(offset, told), self._format(connection, schema),
                 content, letters, file.checksum(offset, events_count, content, letters),
             )  # fmt: skip
-            connection.execute(_APPEND, row)  # a transaction of its own: each statement more is a wait for the interpreter
+            connection.execute(file.APPEND, row)  # a transaction of its own: each statement more is a wait for the interpreter
             if new_format:
                 connection.execute("commit")
         except (sqlite3.Error, OSError) as error:

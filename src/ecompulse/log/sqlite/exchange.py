@@ -51,7 +51,7 @@ def _written(folder: Path, partition: int, firsts: list[int], found: Salvaged) -
         connection.execute("pragma fullfsync = on")
         connection.executescript(f"begin immediate; {file.SCHEMA}")
         connection.executemany("insert into formats values (?, ?)", found.formats.items())
-        connection.executemany("insert into entries values (?, ?, ?, ?, ?, ?, ?, ?)", found.entries.values())
+        connection.executemany(file.APPEND, found.entries.values())
         connection.execute("insert into carried values (?, ?, ?)", carried)
         connection.execute("commit")
         connection.execute("pragma journal_mode = wal")

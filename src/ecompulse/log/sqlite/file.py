@@ -43,6 +43,8 @@ PAGE_BYTES: Final = 16_384
 Row = tuple[int, int, bytes | None, bytes | None, bytes | None, int]
 """offset, count, schema, events, rejected, checksum."""
 
+APPEND: Final = "insert into entries values (?, ?, ?, ?, ?, ?, ?, ?)"
+
 ROWS: Final = """
 select offset, count, schema, events, rejected, checksum from entries left join formats on formats.id = entries.format
 where offset >= (select coalesce(max(offset), ?1) from entries where offset <= ?1) and offset < ?2 order by offset limit ?3

@@ -105,12 +105,10 @@ def _may_repeat(column: pa.Array) -> bool:
 
 def _narrow(indices: pa.Array, count: int) -> pa.Array:
     """Numbers below `count` in as many bytes as they need."""
-    kind = _numbers(count)
+    kind, end = _numbers(count), indices.offset + len(indices)
     valid, numbers = indices.buffers()
-    if indices.offset:
-        return indices.cast(kind, safe=False)
-    narrow = np.frombuffer(numbers, np.int32, len(indices)).astype(kind.to_pandas_dtype())
-    return pa.Array.from_buffers(kind, len(indices), [valid, pa.py_buffer(narrow)], indices.null_count)
+    narrow = np.frombuffer(numbers, np.int32, end).astype(kind.to_pandas_dtype())
+    return pa.Array.from_buffers(kind, len(indices), [valid, pa.py_buffer(narrow)], indices.null_count, indices.offset)
 
 
 def _without_words(content: bytes, dense: pa.Schema) -> list[pa.Array]:

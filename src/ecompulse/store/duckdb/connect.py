@@ -17,11 +17,8 @@ _LOCKS: Final = (
     "set allowed_configs = ['memory_limit']",
     "set lock_configuration = true",
 )
-"""Nothing that is asked of the store reaches files, extensions or the network, nor can it be set otherwise; but see `for_work`."""
-RESTING_BYTES: Final = 128_000_000
-"""Memory that the database keeps after a write: what was written or read last."""
-WORKING_BYTES: Final = 320_000_000
-"""Memory for writes, merges and checkpoints while no question is asked; they take no longer with less, and fill whatever they may."""
+"""Nothing that is asked of the store reaches files, extensions or the network, nor can it be set
+otherwise, but for the limit that `memory` sets."""
 
 
 class Options(Struct, frozen=True):
@@ -47,31 +44,6 @@ def connect(folder: Path, path: Path, options: Options) -> duckdb.DuckDBPyConnec
     except (duckdb.Error, OSError) as error:
         raise StoreError(_opening(path, error)) from error
     return connection
-
-
-def for_work(connection: duckdb.DuckDBPyConnection, options: Options) -> None:
-    """Let the database forget what it keeps of its file in memory, and use little until `for_questions`. Nobody may use it meanwhile.
-
-    It keeps every block that it wrote or read until its limit is reached, which is there for questions: a run that only took events held
-    as much after a quarter of an hour. To lower the limit for a moment has it drop what was used longest ago.
-    """
-    if options.memory_bytes <= WORKING_BYTES:
-        return
-    try:
-        connection.execute(_limited(RESTING_BYTES))
-    except duckdb.OutOfMemoryException:
-        pass  # more of it is needed still
-    finally:
-        connection.execute(_limited(WORKING_BYTES))
-
-
-def for_questions(connection: duckdb.DuckDBPyConnection, options: Options) -> None:
-    """Let the database use all the memory that it may."""
-    connection.execute(_limited(options.memory_bytes))
-
-
-def _limited(memory_bytes: int) -> str:
-    return f"set global memory_limit = '{memory_bytes // 1_000_000}MB'"
 
 
 def _config(folder: Path, options: Options) -> dict[str, Any]:

@@ -15,10 +15,11 @@ import duckdb
 import pyarrow as pa
 
 from ecompulse.store import Addition, QueryError, QueryTimeout, StoreError
-from ecompulse.store.duckdb.connect import Options, connect, for_questions, for_work
+from ecompulse.store.duckdb.connect import Options, connect
 from ecompulse.store.duckdb.deadlines import Deadlines
 from ecompulse.store.duckdb.insert import insert_rows, insert_tail
 from ecompulse.store.duckdb.letters import Keep, Kept, LetterRetention
+from ecompulse.store.duckdb.memory import Memory
 from ecompulse.store.duckdb.merge import Merged, Merging
 from ecompulse.store.duckdb.picture import NAMES, Part, Picture, sums
 from ecompulse.store.duckdb.refused import without_refused
@@ -50,8 +51,9 @@ class DuckDBStore:
         self.folder, self.path = folder, folder / "events.duckdb"
         self._lock, self._writing = threading.Lock(), threading.Lock()
         self._as_of = time.time()
-        self._options = options or Options()
-        self._connection = connect(folder, self.path, self._options)
+        options = options or Options()
+        self._connection = connect(folder, self.path, options)
+        self._memory = Memory(self._connection, options.memory_bytes)
         self._letters = LetterRetention(self._connection, self._writing)
         self._merging = Merging(self._connection, self._writing)
         self._durable = dict(self._connection.execute('select "partition", "offset" from positions').fetchall())
@@ -61,9 +63,7 @@ class DuckDBStore:
         self._cursors: list[duckdb.DuckDBPyConnection] = []
         self._asked: set[duckdb.DuckDBPyConnection] = set()
         self._at_work = 0
-        """How many others than questions and flushes use the database now."""
-        self._working = False
-        """Whether it has only the memory for work: nobody has asked since the last write."""
+        """How many others than questions use the database now."""
         self._closing = False
         self._deadlines = Deadlines()
         self._free = threading.Semaphore(CURSORS_MAX)
@@ -120,23 +120,26 @@ class DuckDBStore:
         """
         if self._frozen is None:
             return 0
+        count = self._frozen.rows
         try:
-            with self._writing:
-                rows = self._flush(self._frozen, id_runs, state)
-        except _REFUSALS as error:
-            frozen = without_refused(self._frozen, self._refuses, str(error).splitlines()[0])
-            with self._lock:
-                self._frozen = frozen
-            try:
-                with self._writing:
-                    rows = self._flush(frozen, id_runs, state)
-            except duckdb.Error as again:
-                raise self._unwritten(frozen, again) from again
+            with self._work():
+                rows = self._written(self._frozen, id_runs, state)
         except duckdb.Error as error:
-            raise self._unwritten(self._frozen, error) from error
+            raise StoreError(f"{self.path}: {count} rows could not be written: {error}") from error
         self._checkpoint()
         self._let_go()
         return rows
+
+    def _written(self, frozen: Tail, id_runs: Sequence[str], state: Mapping[str, bytes]) -> int:
+        try:
+            with self._writing:
+                return self._flush(frozen, id_runs, state)
+        except _REFUSALS as error:
+            without = without_refused(frozen, self._refuses, str(error).splitlines()[0])
+        with self._lock:
+            self._frozen = without
+        with self._writing:
+            return self._flush(without, id_runs, state)
 
     def _flush(self, frozen: Tail, id_runs: Sequence[str], state: Mapping[str, bytes]) -> int:
         self._put_together(frozen)
@@ -155,11 +158,6 @@ class DuckDBStore:
         finally:
             writer.close()  # rolls back what was not committed
         return frozen.rows
-
-    def _unwritten(self, frozen: Tail, error: duckdb.Error) -> StoreError:
-        with self._lock:
-            self._widen()  # whoever tries again may need it
-        return StoreError(f"{self.path}: {frozen.rows} rows could not be written: {error}")
 
     def _put_together(self, frozen: Tail) -> None:
         """Make one chunk of a frozen tail's rows: DuckDB's threads share chunks out, and each would write a part of a row group, which the
@@ -187,24 +185,31 @@ class DuckDBStore:
         wal = self.path.with_name(self.path.name + ".wal")
         if wal.exists() and wal.stat().st_size > CHECKPOINT_BYTES:
             try:
-                self._connection.cursor().execute("checkpoint")
+                with self._work():
+                    self._connection.cursor().execute("checkpoint")
             except duckdb.Error as error:
-                with self._lock:
-                    self._widen()
                 logger.info("checkpoint put off: %s", error)  # another transaction is at work; the next flush tries again
+
+    @contextmanager
+    def _work(self) -> Iterator[None]:
+        """While the database is used for anything but questions. What fails for want of memory has more when it is tried again."""
+        with self._lock:
+            self._at_work += 1
+        try:
+            yield
+        except duckdb.Error:
+            with self._lock:
+                self._memory.for_questions()
+            raise
+        finally:
+            with self._lock:
+                self._at_work -= 1
 
     def _let_go(self) -> None:
         """Keep no more of the database in memory than work takes, until somebody asks; another time, while anybody uses it."""
-        with self._writing, self._lock:
+        with self._lock:
             if not self._asked and not self._at_work and not self._closing:
-                for_work(self._connection.cursor(), self._options)
-                self._working = True
-
-    def _widen(self) -> None:
-        """Give the database all its memory. Called under the lock."""
-        if self._working:
-            for_questions(self._connection.cursor(), self._options)
-            self._working = False
+                self._memory.for_work()
 
     def keep_letters(self, keep: Keep, now: float) -> Kept:
         """Let dead letters beyond these limits go, the oldest first, counted in `dead_letters_let_go`. One thread at a time.
@@ -235,21 +240,11 @@ class DuckDBStore:
         return merged
 
     @contextmanager
-    def _work(self) -> Iterator[None]:
-        with self._lock:
-            self._at_work += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._at_work -= 1
-
-    @contextmanager
     def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection to what is durable alone, without the tail."""
         with self._work(), self._connection.cursor() as cursor:
             with self._lock:
-                self._widen()
+                self._memory.for_questions()
             yield cursor
 
     def id_runs(self) -> list[str]:
@@ -303,7 +298,7 @@ class DuckDBStore:
             fresh = not self._cursors
             cursor = self._connection.cursor() if fresh else self._cursors.pop()
             self._asked.add(cursor)
-            self._widen()
+            self._memory.for_questions()
         try:
             if fresh:
                 self._prepare(cursor)
