@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import uuid
 
 import pytest
 
-from ecompulse.collect import group
-from ecompulse.collect.answer import Verdict, verdict_answer
+from ecompulse.collect import group, routes
+from ecompulse.collect.answer import Request, Verdict, verdict_answer
 from ecompulse.collect.commit import Intake, Ticket
 from ecompulse.contract.read import read_events
 
@@ -44,6 +45,44 @@ def test_each_request_of_a_group_has_its_own_verdict(ask):
     ]
     assert (ask.log.appends, len(ask.log.rows), len(ask.log.letters)) == (1, 5, 4)
     assert outcome.counts == {("canonical", "accepted"): 4, ("canonical", "duplicate"): 1, ("canonical", "rejected"): 4}
+
+
+WRONG = [
+    b'{"event_type":"custom","user_id":"u","properties":{}}',
+    b'{"event_type":"custom","user_id":7}',
+    b'{"event_type":"custom","user_id":"u","user_id":"v","properties":{"name":"n"}}',
+    b'{"event_type":"custom","user_id":}',
+    b'{"user_id":"u","events":[{"event_type":"custom","user_id":"a","properties":{"name":"n"}},{"event_type":"nothing"}]}',
+    b'{"user_id":"u","events":[]}',
+]
+
+
+@pytest.mark.parametrize("wrong", [[], *([body] for body in WRONG), WRONG])
+def test_requests_of_one_event_are_read_together_and_answered_as_each_alone(asking, wrong):
+    def bodies():
+        right = [json.dumps(event(properties={"name": f"n{place}", "own": place})).encode() for place in range(3)]
+        return [body for pair in itertools.zip_longest(right, wrong) for body in pair if body]
+
+    def sent(ask, requests):
+        tickets = [[Ticket(routes.handle(request(body), ask.door)) for body in bodies] for bodies in requests]
+        for shared in tickets:
+            assert all(one.intake.read is None for one in shared)
+            ask.committer.commit(shared)
+        return [(one.answer.status, one.answer.body) for shared in tickets for one in shared]
+
+    def request(body):
+        return Request("POST", "/v1/events", "", {}, body, "127.0.0.1", 1_795_244_400_000_000)
+
+    together, alone = asking(), asking()
+    assert sent(together, [bodies()]) == sent(alone, [[body] for body in bodies()])
+    assert together.log.appends <= 1
+    assert told_apart(together.log) == told_apart(alone.log)
+    assert len(together.log.rows) == 3 + any(b"events" in body and b"nothing" in body for body in wrong)
+
+
+def told_apart(log):
+    rows = [{name: value for name, value in row.items() if name not in ("event_id", "timestamp")} for row in log.rows]
+    return rows, log.letters
 
 
 def test_requests_of_several_sites_dialects_and_keys_share_a_group(ask):

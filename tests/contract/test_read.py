@@ -7,10 +7,12 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ecompulse.contract.check import check
 from ecompulse.contract.event import TEXT_LIMIT
-from ecompulse.contract.read import Read, Unreadable, read_events, read_lines
+from ecompulse.contract.read import Read, Unreadable, may_be_one, read_events, read_lines, read_ones
 
 from .strategies import RECEIVED_US
 from .test_verdicts import field_of, verdicts
@@ -172,3 +174,65 @@ def test_sent_at_beside_the_events_counts_for_those_without() -> None:
     assert read.events[0].sent_at == "2026-01-01T00:00:00Z"
     with_rest = read_events(b'{"events": [' + holding(b'"a":1') + b'], "sent_at": "2026-01-01T00:00:00Z"}')
     assert with_rest.events[0].sent_at == "2026-01-01T00:00:00Z"
+
+
+ONES = [
+    RIGHT,
+    b'{"event_type":"custom","anonymous_id":"a","properties":{"name":"y"},"metadata":{"platform":"ios"}}',
+    holding(b'"colour":"red"'),
+    holding(b'"price":null'),
+    holding(b'"note":"not a name\\":"'),
+    b'{"event_type" : "custom",\r\n "user_id" : "u",\n "properties" : {"name" : "z"}\n}',
+]
+"""Bodies of one event that can be read."""
+PIECES = [
+    RIGHT + RIGHT,
+    RIGHT + b"\n" + RIGHT,
+    b'{"event_type":"custom","user_id":"u}',
+    b'{"event_type":"custom","user_id":"u","properties":{"items":[{"product_id":"p"}',
+    b'{"product_id":"q"}]}}',
+    b'{"properties":{}',
+    b'{"x":1}}',
+    b'{"user_id":7,"event_type":"custom"}',
+    b'{"user_id":"u","user_id":"v","event_type":"custom","properties":{"name":"n"}}',
+    b'{"event_type":"custom","event_type":"custom"}',
+    b'{"user_id":"u","events":[' + RIGHT + b"]}",
+    b'{"":"\\ud800"}',
+    holding(b'"a":"\\u0000"'),
+    holding(b'"a":' + b"[" * 500 + b"]" * 500),
+    b'{"a"}',
+]
+"""Bodies that look like one event and are none, or not one, some of which make JSON together."""
+
+
+@given(st.lists(st.sampled_from(ONES), min_size=1, max_size=5), st.lists(st.sampled_from([*ONES, *PIECES]), max_size=4), st.randoms())
+def test_bodies_are_read_together_as_each_alone_or_not_at_all(right: list[bytes], more: list[bytes], order: Any) -> None:
+    bodies = [*right, *more]
+    order.shuffle(bodies)
+    assert all(map(may_be_one, bodies))
+    rows = read_ones(bodies)
+    if rows is None:
+        assert more
+        return
+    alone = [read_events(body) for body in bodies]
+    assert [(len(read.events), read.rejected) for read in alone] == [(1, [])] * len(bodies)
+    assert list(rows) == [event for read in alone for event in read.events]
+
+
+@pytest.mark.parametrize(
+    "bodies",
+    [
+        [RIGHT, RIGHT + RIGHT],
+        [b'{"event_type":"custom","user_id":"u}', b'{"}', RIGHT + RIGHT],
+        [b'{"event_type":"custom","properties":{"items":[{"product_id":"p"}', b'{"product_id":"q"}]}}', RIGHT + RIGHT],
+        [RIGHT, b'{"event_type":"custom","user_id":"a\\u0000b"}'],
+    ],
+)
+def test_bodies_that_share_their_events_are_not_read_together(bodies: list[bytes]) -> None:
+    assert all(map(may_be_one, bodies))
+    assert read_ones(bodies) is None
+
+
+def test_what_is_more_than_one_event_is_read_by_itself() -> None:
+    others = [b'{"events":[]}', b'{"sent_at":"x"}', b"[{}]", b"{}", b'{"a":1} ', b'{"a":"' + b"x" * 8_192 + b'"}']
+    assert not any(map(may_be_one, others))

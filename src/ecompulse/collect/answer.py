@@ -83,6 +83,11 @@ def problem(status: int, detail: str, headers: tuple[tuple[str, str], ...] = (),
     return Answer(status, msgspec.json.encode(body), PROBLEM, headers)
 
 
+def unreadable(why: object) -> Answer:
+    """400: the body is not JSON, or of no shape that holds events."""
+    return problem(400, f"The body cannot be read: {why}.")
+
+
 def unavailable(detail: str) -> Answer:
     """503: nothing of the request was kept; send it again."""
     return problem(503, detail, (("Retry-After", str(RETRY_SECONDS)),))

@@ -105,9 +105,9 @@ class Committer:
             return _BUSY
         ticket.since = self._loop.time()
         self.waiting_bytes += intake.held
-        count = intake.read.count
-        self.waiting_events += count
-        self._gathered_events += count
+        ticket.events = intake.count
+        self.waiting_events += ticket.events
+        self._gathered_events += ticket.events
         self._waiting.append(ticket)
         if not self._gathering:
             self._gather_on()
@@ -161,7 +161,7 @@ class Committer:
         while self._waiting and events < GROUP_EVENTS_LIMIT:
             ticket = self._waiting.popleft()
             group.append(ticket)
-            events += ticket.intake.read.count
+            events += ticket.events
         self._appending.append(group)
         self._gathered_events -= events
         self._queue.put((group, self._prepared(group) if events <= LOOP_EVENTS_LIMIT else []))
@@ -184,7 +184,7 @@ class Committer:
         outcome = self._settled(tickets, appends)
         for ticket in tickets:
             self.waiting_bytes -= ticket.intake.held
-            self.waiting_events -= ticket.intake.read.count
+            self.waiting_events -= ticket.events
         self._appending.popleft()
         if self._waiting and not self._gathering:
             self._gather_on()

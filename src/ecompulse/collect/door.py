@@ -34,6 +34,8 @@ class Door:
     def __init__(self, config: Config, keys: Keys, health: Callable[[], str | None], metrics: Callable[[], bytes]) -> None:
         """`health` says why events cannot be taken now, or None; `metrics` gives Prometheus' text."""
         self.config, self.keys, self.health, self.metrics = config, keys, health, metrics
+        self.counts_events = bool(config.key_events_per_second)
+        """Whether a request must be read before it is taken, as each sender has a limit."""
         self._limits = Limits(config.key_events_per_second)
 
     def admit(self, request: Request, shown: str | None = None) -> Sender:
@@ -43,7 +45,7 @@ class Door:
             Refused: 401 without a key that we know, 403 with one that may not write, 429 where its sender has nothing left to send.
         """
         sender = self._sender(request, shown)
-        if self.config.key_events_per_second:
+        if self.counts_events:
             wait = self._limits.spent_seconds(sender.key or request.peer)
             if wait:
                 raise _too_much(wait)
@@ -64,22 +66,28 @@ class Door:
             raise Refused(problem(403, f"The key {key.id} has the role {key.role}; to send events it needs the role write."))
         return Sender(key.site, key.id)
 
-    def take(self, request: Request, read: Read, sender: Sender, dialect: str, shape: Callable[[Verdict], Answer]) -> Answer | Intake:
-        """Send what was read on its way; the answer at once where there is nothing to keep.
+    def take(
+        self, request: Request, events: Read | bytes, sender: Sender, dialect: str, shape: Callable[[Verdict], Answer]
+    ) -> Answer | Intake:
+        """Send events on their way; the answer at once where there is nothing to keep.
+
+        Of events in the contract's own shape a body that `may_be_one` is enough: it is read together with others.
 
         Raises:
             Refused: 429 where the sender has sent too much.
         """
-        if not read.count:
+        read, body = (events, b"") if isinstance(events, Read) else (None, events)
+        if read is not None and not read.count:
             return shape(Verdict(0, 0, []))
-        if self.config.key_events_per_second:
+        if read is not None and self.counts_events:
             wait = self._limits.wait_seconds(sender.key or request.peer, read.count)
             if wait:
                 raise _too_much(wait)
         address = client_address(request) if self.config.ip_addresses != "none" else None
         size = len(request.body)
         held = max(size, request.decompressed)
-        return Intake(read, shape, sender.site, dialect, sender.key, request.received_at_us, size, held, address, browser(request))
+        came = request.received_at_us
+        return Intake(read, shape, sender.site, dialect, sender.key, came, size, held, address, browser(request), body)
 
 
 def _unauthorized(detail: str) -> Refused:

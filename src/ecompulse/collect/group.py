@@ -11,11 +11,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ecompulse.collect.answer import Answer, Rejected, Verdict
+from ecompulse.collect.answer import Answer, Rejected, Verdict, unreadable
 from ecompulse.collect.recent import Recent
 from ecompulse.contract.check import Checked, check
 from ecompulse.contract.columns import DeadLetter, Violation
-from ecompulse.contract.read import Read
+from ecompulse.contract.read import Read, Unreadable, read_events, read_ones
 from ecompulse.contract.rows import EventRows
 
 SHOWN_ID_LIMIT: Final = 200
@@ -30,7 +30,8 @@ Mask = Callable[[bytes], bytes]
 class Intake(msgspec.Struct, gc=False):
     """The events of one request, on their way into the log."""
 
-    read: Read
+    read: Read | None
+    """None where `body` is read with its group."""
     shape: Callable[[Verdict], Answer]
     """Makes the answer once the verdict is known."""
     site: str
@@ -45,16 +46,35 @@ class Intake(msgspec.Struct, gc=False):
     """The shopper's IP address as the connection tells it, for events that carry none."""
     agent: str | None = None
     """The shopper's User-Agent, likewise."""
+    body: bytes = b""
+    """What is not read yet: JSON text that may be one event."""
+
+    @property
+    def count(self) -> int:
+        """How many events it holds; one, unless it was read by itself."""
+        return self.read.count if self.read is not None else 1
+
+    @property
+    def rows(self) -> int:
+        """How many of them could be read."""
+        return len(self.read.positions) if self.read is not None else 1
+
+    def source(self, row: int) -> tuple[int, bytes]:
+        """The place in the request of one of those, and its bytes."""
+        if self.read is None:
+            return 0, self.body
+        index = self.read.positions[row]
+        return index, self.read.raw(index)
 
 
 class Ticket:
     """One request's place in a group: what it brought, and its answer once that is known."""
 
-    __slots__ = ("answer", "intake", "since")
+    __slots__ = ("answer", "events", "intake", "since")
 
     def __init__(self, intake: Intake) -> None:
         self.intake = intake
-        self.since = 0.0
+        self.since, self.events = 0.0, intake.count
         self.answer: Answer | None = None
 
 
@@ -70,11 +90,15 @@ class Group(msgspec.Struct):
 
 
 def prepared(tickets: list[Ticket], scrub: Scrub, mask: Mask) -> Group:
-    """Check the events of some requests, and make one batch of those that are right, without what must not be kept."""
-    checked = _checked(tickets)
+    """Check the events of some requests, and make one batch of those that are right, without what must not be kept.
+
+    A request that cannot be read has its answer then, and is not of the group.
+    """
+    tickets, events = _read(tickets)
+    checked = _checked(tickets, events) if events else None
     wrong = {violation.row: violation for violation in checked.violations} if checked is not None else {}
     letters: list[DeadLetter] = []
-    verdicts = list(_verdicts(tickets, wrong, letters, mask))
+    verdicts = list(_verdicts(tickets, events, wrong, letters, mask))
     if checked is None or not checked.batch.num_rows:
         return Group(tickets, verdicts, None, None, letters)
     return Group(tickets, verdicts, scrub(_with_origin(tickets, checked)), checked.rows, letters)
@@ -107,14 +131,28 @@ def answer(group: Group, offset: int, recent: Recent) -> Counter[tuple[str, str]
     return counts
 
 
-def _checked(tickets: list[Ticket]) -> Checked | None:
-    """All events of a group against the contract; None where there is none."""
+def _read(tickets: list[Ticket]) -> tuple[list[Ticket], EventRows]:
+    """The requests that could be read, and their events."""
+    if all(ticket.intake.read is None for ticket in tickets):
+        ones = read_ones([ticket.intake.body for ticket in tickets])
+        if ones is not None:
+            return tickets, ones
+    readable, parts = [], []
+    for ticket in tickets:
+        intake = ticket.intake
+        try:
+            intake.read = intake.read or read_events(intake.body)
+        except Unreadable as wrong:
+            ticket.answer = unreadable(wrong)
+            continue
+        readable.append(ticket)
+        parts.append(intake.read.events)
+    return readable, EventRows.joined(parts)
+
+
+def _checked(tickets: list[Ticket], events: EventRows) -> Checked:
+    """All events of a group against the contract."""
     first = tickets[0].intake
-    if len(tickets) == 1:
-        return check(first.read.events, first.received_at_us, first.site, first.dialect, first.sender_key) if first.read.events else None
-    events = EventRows.joined([ticket.intake.read.events for ticket in tickets])
-    if not events:
-        return None
     return check(events, first.received_at_us, *(_spread(tickets, name) for name in ("site", "dialect", "sender_key")))
 
 
@@ -124,7 +162,7 @@ def _spread(tickets: list[Ticket], name: str) -> Any:
     first: str | None = values[0]
     if values.count(first) == len(values):
         return first
-    return [value for ticket, value in zip(tickets, values, strict=True) for _ in ticket.intake.read.positions]
+    return [value for ticket, value in zip(tickets, values, strict=True) for _ in range(ticket.intake.rows)]
 
 
 def _with_origin(tickets: list[Ticket], checked: Checked) -> pa.RecordBatch:
@@ -140,28 +178,30 @@ def _with_origin(tickets: list[Ticket], checked: Checked) -> pa.RecordBatch:
     return batch
 
 
-def _verdicts(tickets: list[Ticket], wrong: dict[int, Violation], letters: list[DeadLetter], mask: Mask) -> Iterator[Verdict]:
+def _verdicts(
+    tickets: list[Ticket], events: EventRows, wrong: dict[int, Violation], letters: list[DeadLetter], mask: Mask
+) -> Iterator[Verdict]:
     """Each request's verdict as if it held no duplicates; puts what is rejected into `letters`."""
     row = 0
     for ticket in tickets:
-        read = ticket.intake.read
-        count = len(read.positions)
-        if not wrong and not read.rejected:
-            row += count
-            yield Verdict(count, 0, [])
+        intake = ticket.intake
+        first, row = row, row + intake.rows
+        unread = intake.read.rejected if intake.read is not None else ()
+        if not wrong and not unread:
+            yield Verdict(row - first, 0, [])
             continue
-        rejected = [Rejected(one.index, _shown(one.event_id), one.field, one.reason) for one in read.rejected]
-        letters.extend(_letter(ticket.intake, told, None, mask(one.body)) for told, one in zip(rejected, read.rejected, strict=True))
-        for place in range(count):
-            violation = wrong.get(row + place)
+        rejected = [Rejected(one.index, _shown(one.event_id), one.field, one.reason) for one in unread]
+        letters.extend(_letter(intake, told, None, mask(one.body)) for told, one in zip(rejected, unread, strict=True))
+        for place in range(first, row):
+            violation = wrong.get(place)
             if violation is not None:
-                event, index = read.events[place], read.positions[place]
+                event = events[place]
+                index, raw = intake.source(place - first)
                 told = Rejected(index, _shown(event.event_id), violation.field, violation.reason)
                 rejected.append(told)
-                letters.append(_letter(ticket.intake, told, event.event_type, mask(read.raw(index))))
-        row += count
+                letters.append(_letter(intake, told, event.event_type, mask(raw)))
         rejected.sort(key=lambda one: one.index)
-        yield Verdict(read.count - len(rejected), 0, rejected)
+        yield Verdict(intake.count - len(rejected), 0, rejected)
 
 
 def _shown(event_id: str | None) -> str | None:
@@ -175,7 +215,7 @@ def _letter(intake: Intake, wrong: Rejected, event_type: str | None, body: bytes
 
 def _count_duplicates(group: Group, rows: Rows) -> None:
     """Move the events at `rows` of the group from accepted to duplicates."""
-    ends = np.cumsum([len(ticket.intake.read.positions) for ticket in group.tickets])
+    ends = np.cumsum([ticket.intake.rows for ticket in group.tickets])
     for place in np.searchsorted(ends, rows, side="right").tolist():
         group.verdicts[place].accepted -= 1
         group.verdicts[place].duplicates += 1

@@ -136,6 +136,33 @@ def read_lines(body: bytes) -> Read:
     return read
 
 
+def may_be_one(body: bytes) -> bool:
+    """Whether a body looks like one event, and a small one, that `read_ones` may read together with others."""
+    return len(body) <= SMALL and body.startswith(b'{"') and body.endswith(b"}") and not body.startswith((b'{"events"', b'{"sent_at"'))
+
+
+def read_ones(bodies: Sequence[bytes]) -> EventRows | None:
+    """The events of bodies that `may_be_one`, in a third of the time that one by one takes; None where one must be looked at alone.
+
+    They are decoded as lines of one text. As many events as bodies are one of each: a line break stands in no string, and an object that
+    ends before it inside of another value would need a comma between it and the next, so that each body has at least one of its own.
+    """
+    joined = b"\n".join(bodies)
+    try:
+        events = _one.decode_lines(joined) if not _has_nul(joined) else []
+    except _MALFORMED:
+        return None
+    if len(events) != len(bodies):
+        return None
+    rows = EventRows.of(events)
+    events.clear()  # while they are in the processor's cache
+    names = rows.names()
+    if names_at_most(joined) == sum(names):
+        return rows
+    read = _looked_at(rows, names, names_at_most_of_each(bodies), range(len(bodies)), bodies.__getitem__, rejected=[])
+    return read.events if not read.rejected else None
+
+
 def from_dicts(dicts: Sequence[dict[str, Any]], raws: Sequence[bytes] | None = None) -> Read:
     """Read events that a dialect has mapped to the canonical envelope; `raws` are the bytes each was sent as."""
     events, positions, rejected = [], [], []
@@ -276,7 +303,7 @@ def _looked_at(
     rows: EventRows,
     names: list[int],
     most: Integers,
-    positions: list[int],
+    positions: Sequence[int],
     raw: Callable[[int], bytes],
     *,
     rejected: list[Rejection],

@@ -130,9 +130,13 @@ def _ranges(columns: Columns) -> Found:
     if money.names and money.numbers.min() < 0:
         for name, units in zip(money.names, money.numbers, strict=True):
             yield units < 0, f"properties.{name}", "must be 0 or more"
-    for name, values in zip(numbers.names, numbers.numbers, strict=True):
-        low, high = RANGES[name]
-        yield (values < low) | (values > high), f"properties.{name}", f"must be from {low:g} to {high:,.0f}"
+    if not numbers.names:
+        return
+    limits = np.array([RANGES[name] for name in numbers.names])
+    outside = (numbers.numbers < limits[:, :1]) | (numbers.numbers > limits[:, 1:])
+    if outside.any():
+        for name, rows, (low, high) in zip(numbers.names, outside, limits.tolist(), strict=True):
+            yield rows, f"properties.{name}", f"must be from {low:g} to {high:,.0f}"
 
 
 def _sizes(columns: Columns) -> Found:

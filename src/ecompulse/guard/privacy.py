@@ -71,7 +71,7 @@ def scrub(batch: pa.RecordBatch, addresses: Addresses) -> pa.RecordBatch:
 
 _ADDRESSES: Final = tuple(LOGGED.get_field_index(name) for name in ADDRESS_COLUMNS)
 _IP_ADDRESS: Final = LOGGED.get_field_index("ip_address")
-_FEW: Final = 32
+_FEW: Final = 256
 """Up to so many addresses, going through them costs less than finding the distinct ones."""
 
 

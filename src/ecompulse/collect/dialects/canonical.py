@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from ecompulse.collect.answer import Answer, Refused, Request, problem, verdict_answer
+from ecompulse.collect.answer import Answer, Refused, Request, unreadable, verdict_answer
 from ecompulse.collect.body import JSON_TYPES, LINE_TYPES, json_body
 from ecompulse.collect.commit import Intake
 from ecompulse.collect.dialects import cloudevents
 from ecompulse.collect.door import Door
-from ecompulse.contract.read import Unreadable, read_events, read_lines
+from ecompulse.contract.read import Unreadable, may_be_one, read_events, read_lines
 
 NAME: Final = "canonical"
 TYPES: Final = JSON_TYPES | LINE_TYPES | cloudevents.TYPES
@@ -23,8 +23,10 @@ def receive(request: Request, door: Door) -> Answer | Intake:
     body, kind = json_body(request, door.config.body_max, TYPES)
     if kind in cloudevents.TYPES:
         return cloudevents.receive(request, door, sender, body)
+    if kind not in LINE_TYPES and may_be_one(body) and not door.counts_events:
+        return door.take(request, body, sender, NAME, verdict_answer)
     try:
         read = read_lines(body) if kind in LINE_TYPES else read_events(body)
     except Unreadable as wrong:
-        raise Refused(problem(400, f"The body cannot be read: {wrong}.")) from None
+        raise Refused(unreadable(wrong)) from None
     return door.take(request, read, sender, NAME, verdict_answer)

@@ -50,10 +50,11 @@ def compressed(content: bytes) -> bytes:
 
 def pack(batch: pa.RecordBatch) -> tuple[bytes, bytes]:
     """The schema and the bytes of a batch of `LOGGED`, without the columns that are null throughout (most of the contract's are)."""
-    names = [name for name, column in zip(batch.schema.names, batch.columns, strict=True) if column.null_count < len(column)]
-    dense = batch.select(names)
-    content = dense.serialize() if len(batch) < ROWS_FOR_WORDS else _with_words(dense)
-    return _schema_bytes(tuple(names)), compressed(content)
+    count = len(batch)
+    places = [place for place, column in enumerate(batch.columns) if column.null_count < count]
+    dense = batch.select(places)
+    content = dense.serialize() if count < ROWS_FOR_WORDS else _with_words(dense)
+    return _schema_bytes(tuple(places)), compressed(content)
 
 
 def unpack(schema: bytes, packed: bytes) -> pa.RecordBatch:
@@ -74,9 +75,9 @@ def unpack(schema: bytes, packed: bytes) -> pa.RecordBatch:
 
 
 @lru_cache(maxsize=1024)
-def _schema_bytes(names: tuple[str, ...]) -> bytes:
+def _schema_bytes(places: tuple[int, ...]) -> bytes:
     """The schema of these columns of `LOGGED` as Arrow writes it: a few sets of columns come again and again."""
-    schema: bytes = pa.schema([LOGGED.field(name) for name in names]).serialize().to_pybytes()
+    schema: bytes = pa.schema([LOGGED.field(place) for place in places]).serialize().to_pybytes()
     return schema
 
 
