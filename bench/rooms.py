@@ -78,7 +78,7 @@ def door(group: int, folder: Path) -> list[tuple[str, str, int, float]]:
         row("guard", "scrub: addresses and secrets", lambda: scrub(checked.batch, "truncated")),
         row("log", "pack: dense columns, words, zstd", lambda: packed.pack(clean)),
         row("log", "append: pack, write, fsync", lambda: appender.append(clean, [])),
-        row("collect", "recent: duplicates told to senders", lambda: recent.duplicates(clean)),
+        row("collect", "recent: duplicates told to senders", lambda: recent.duplicates(clean, checked.sizes)),
         row(
             "log",
             "unpack",

@@ -199,7 +199,7 @@ class Committer:
                 return [one for ticket in tickets for one in self._prepared([ticket])]
             _log.exception("request_not_checked", dialect=tickets[0].intake.dialect)
             tickets[0].answer = _fault(fault, "Nothing of it was kept.")
-            return [_Append(Group(tickets, [], None, None, []), failure=fault)]
+            return [_Append(Group(tickets, [], None, []), failure=fault)]
 
     def _append(self, one: _Append) -> None:
         """Write a group to the log; on the thread of its own."""

@@ -23,6 +23,7 @@ SHOWN_ID_LIMIT: Final = 200
 _OWN_DEVICE: Final = pa.array(["web", "mobile"])
 
 Rows = np.ndarray[Any, np.dtype[np.int64]]
+_NONE: Final = np.arange(0)
 Scrub = Callable[[pa.RecordBatch], pa.RecordBatch]
 Mask = Callable[[bytes], bytes]
 
@@ -84,9 +85,11 @@ class Group(msgspec.Struct):
     tickets: list[Ticket]
     verdicts: list[Verdict]
     events: pa.RecordBatch | None
-    rows: Rows | None
-    """For each event of the batch its place among all that were read."""
     dead_letters: list[DeadLetter]
+    rows: Rows = _NONE
+    """For each event of the batch its place among all that were read."""
+    sizes: Rows = _NONE
+    """For each event of the batch the bytes of its texts."""
 
 
 def prepared(tickets: list[Ticket], scrub: Scrub, mask: Mask) -> Group:
@@ -100,8 +103,8 @@ def prepared(tickets: list[Ticket], scrub: Scrub, mask: Mask) -> Group:
     letters: list[DeadLetter] = []
     verdicts = list(_verdicts(tickets, events, wrong, letters, mask))
     if checked is None or not checked.batch.num_rows:
-        return Group(tickets, verdicts, None, None, letters)
-    return Group(tickets, verdicts, scrub(_with_origin(tickets, checked)), checked.rows, letters)
+        return Group(tickets, verdicts, None, letters)
+    return Group(tickets, verdicts, scrub(_with_origin(tickets, checked)), letters, checked.rows, checked.sizes)
 
 
 def answer(group: Group, offset: int, recent: Recent) -> Counter[tuple[str, str]]:
@@ -112,8 +115,8 @@ def answer(group: Group, offset: int, recent: Recent) -> Counter[tuple[str, str]
         offset: what its first event got.
         recent: says which events are duplicates.
     """
-    if group.events is not None and group.rows is not None:
-        repeated = recent.duplicates(group.events)
+    if group.events is not None:
+        repeated = recent.duplicates(group.events, group.sizes)
         if repeated.any():
             _count_duplicates(group, group.rows[repeated])
     counts: Counter[tuple[str, str]] = Counter()

@@ -14,13 +14,13 @@ from ecompulse.contract.columns import FILLED_TIME, LOGGED
 
 Words = np.ndarray[Any, np.dtype[np.uint64]]
 
+Integers = np.ndarray[Any, np.dtype[np.int64]]
+
 SLOTS: Final = 1 << 18
 """Events remembered at most: at 1,000 a second the last four minutes, which is when senders retry; 2 MB."""
-_CONTENT: Final = tuple(map(LOGGED.get_field_index, ("event_type", "user_id", "product_id", "order_id", "page_url", "query")))
-"""Columns whose lengths tell apart events that share an id by mistake; most of those differ in their times already."""
 _ID, _TIME, _FILLED = (LOGGED.get_field_index(name) for name in ("event_id", "timestamp", "filled"))
 _MIX: Final = np.uint64(0x9E3779B97F4A7C15)
-_WEIGHTS: Final = tuple(np.uint64(pow(0xD6E8FEB86659FD93, power, 1 << 64)) for power in range(1, len(_CONTENT) + 1))
+_SIZE: Final = np.int64(0x56E8FEB86659FD93)
 
 
 class Recent:
@@ -31,11 +31,14 @@ class Recent:
         self._mask = np.uint64(slots - 1)
         self._marks = np.zeros(slots, np.uint64)
 
-    def duplicates(self, batch: pa.RecordBatch) -> np.ndarray[Any, np.dtype[np.bool_]]:
-        """Which rows of `batch` are an event that is remembered or stands earlier in the batch; all are remembered afterwards."""
+    def duplicates(self, batch: pa.RecordBatch, sizes: Integers) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Which rows of `batch` are an event that is remembered or stands earlier in the batch; all are remembered afterwards.
+
+        `sizes` are the bytes of each row's texts: they tell apart events that share an id by mistake and even their time.
+        """
         ids = _ids(batch.column(_ID))
         places = (ids >> np.uint64(20)) & self._mask
-        marks = (ids ^ fingerprints(batch)) * _MIX
+        marks = (ids ^ fingerprints(batch, sizes)) * _MIX
         known: np.ndarray[Any, np.dtype[np.bool_]] = self._marks[places] == marks
         self._marks[places] = marks
         if len(marks) > 1:
@@ -45,21 +48,15 @@ class Recent:
         return known
 
 
-def fingerprints(batch: pa.RecordBatch) -> Words:
-    """A number for each row that differs where content differs in its time or in the length of a leading text. Cheap, not exact."""
+def fingerprints(batch: pa.RecordBatch, sizes: Integers) -> Words:
+    """A number for each row that differs where its time or the size of its texts does. Cheap, not exact."""
     time = batch.column(_TIME)
     prints = np.frombuffer(time.buffers()[1], np.uint64)[time.offset : time.offset + len(time)] * _MIX
     filled = batch.column(_FILLED)
     bits = np.frombuffer(filled.buffers()[1], np.uint8)[filled.offset : filled.offset + len(filled)] & FILLED_TIME
     if bits.any():
         prints[bits != 0] = 0  # a repeated request is filled with another time
-    ends = np.zeros(len(time) + 1, np.uint64)  # of all texts: their differences are the lengths
-    for place, weight in zip(_CONTENT, _WEIGHTS, strict=True):
-        column = batch.column(place)
-        if column.null_count < len(column):
-            offsets = np.frombuffer(column.buffers()[1], np.int32)[column.offset : column.offset + len(column) + 1]
-            ends += np.multiply(offsets, weight, dtype=np.uint64, casting="unsafe")
-    prints += np.diff(ends)
+    prints += (sizes * _SIZE).view(np.uint64)
     return prints
 
 

@@ -18,10 +18,14 @@ NO_EVENTS: Final = pa.RecordBatch.from_pylist([], schema=LOGGED)
 
 
 class Checked(Struct, frozen=True):
-    """`batch` (schema `LOGGED`) holds the events that are right, in their order; its row i is the given event `rows[i]`."""
+    """`batch` (schema `LOGGED`) holds the events that are right, in their order; its row i is the given event `rows[i]`.
+
+    `sizes` are the bytes of the texts of each row.
+    """
 
     batch: pa.RecordBatch
     rows: np.ndarray[Any, np.dtype[np.int64]]
+    sizes: np.ndarray[Any, np.dtype[np.int64]]
     violations: list[Violation]
 
 
@@ -34,17 +38,18 @@ def check(
 ) -> Checked:
     """Convert and check events; each of `site`, `dialect` and `sender_key` is one value for all or one for each."""
     if not events:
-        return Checked(NO_EVENTS, np.arange(0), [])
+        return Checked(NO_EVENTS, np.arange(0), np.arange(0), [])
     columns = to_columns(events, received_at_us)
     wrong = violations(columns)
     for name, value in (("site", site), ("dialect", dialect), ("sender_key", sender_key)):
         columns.arrays[name] = _of_all(value, len(events))
+    sizes = columns.lengths.sum(axis=0, dtype=np.int64)
     if not wrong:
-        return Checked(pa.RecordBatch.from_arrays(_in_order(columns.arrays), schema=LOGGED), np.arange(len(events)), wrong)
+        return Checked(pa.RecordBatch.from_arrays(_in_order(columns.arrays), schema=LOGGED), np.arange(len(events)), sizes, wrong)
     right = np.ones(len(events), bool)
     right[[violation.row for violation in wrong]] = False
     rows = np.flatnonzero(right)
-    return Checked(_only(columns, rows) if len(rows) else NO_EVENTS, rows, wrong)
+    return Checked(_only(columns, rows) if len(rows) else NO_EVENTS, rows, sizes[rows], wrong)
 
 
 def _in_order(arrays: dict[str, pa.Array]) -> list[pa.Array]:

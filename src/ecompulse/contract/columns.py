@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 from msgspec import Struct
 
@@ -137,6 +138,11 @@ def nulls(count: int, kind: pa.DataType) -> pa.Array:
 @lru_cache(maxsize=512)
 def _nulls(count: int, kind: pa.DataType) -> pa.Array:
     return pa.nulls(count, kind)
+
+
+def plain(kind: pa.DataType, values: np.ndarray[Any, Any]) -> pa.Array:
+    """A column of numbers that are all there, with the memory of `values`, whose type is that of `kind` in Arrow."""
+    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values)], 0)
 
 
 def alike(value: str, count: int) -> pa.Array:

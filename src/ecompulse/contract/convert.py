@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
-from ecompulse.contract.columns import ITEM, LOGGED, SHARED_ROWS_MAX, TIME, Violation, nulls
+from ecompulse.contract.columns import ITEM, LOGGED, SHARED_ROWS_MAX, TIME, Violation, nulls, plain
 from ecompulse.contract.event import (
     ENVELOPE_FIELDS,
     EVENT_TYPES,
@@ -88,8 +88,8 @@ def to_columns(events: Sequence[Event], received_at_us: int) -> Columns:
     filled = np.zeros(count, np.uint8)
     arrays["event_id"] = ids(envelope["event_id"], filled, wrong)
     arrays["timestamp"] = times("timestamp", envelope["timestamp"], wrong, filled, received_at_us)
-    arrays["received_at"] = _plain(TIME, np.full(count, received_at_us, np.int64))
-    arrays["filled"] = _plain(_UINT8, filled)
+    arrays["received_at"] = plain(TIME, np.full(count, received_at_us, np.int64))
+    arrays["filled"] = plain(_UINT8, filled)
     for name, values in held["time"].items():
         arrays[name] = times(name, values, wrong)
     texts = held["text"]
@@ -167,10 +167,6 @@ def _shared(count: int) -> dict[str, pa.Array]:
 def _made(count: int) -> dict[str, pa.Array]:
     by_type = {kind: nulls(count, kind) for kind in dict.fromkeys(LOGGED.types)}
     return {field.name: by_type[field.type] for field in LOGGED}
-
-
-def _plain(kind: pa.DataType, values: np.ndarray[Any, Any]) -> pa.Array:
-    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values)], 0)
 
 
 def _texts(held: dict[str, Values], count: int, arrays: dict[str, pa.Array]) -> np.ndarray[Any, np.dtype[np.int32]]:

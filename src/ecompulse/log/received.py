@@ -13,7 +13,7 @@ import pyarrow as pa
 from ecompulse.contract.columns import SHARED_ROWS_MAX, DeadLetter, alike
 from ecompulse.contract.event import EVENT_TYPES
 
-FEW_ROWS: Final = 32
+FEW_ROWS: Final = 64
 """Rows up to which Python counts sooner than Arrow's kernels are set up (4 µs a column)."""
 FEW_MIXED_ROWS: Final = 192
 """The same where a group of requests came from several senders and more columns must be looked at."""
