@@ -61,7 +61,7 @@ def door(group: int, folder: Path) -> list[tuple[str, str, int, float]]:
     now = time.time_ns() // 1000
     columns = to_columns(read, now)
     checked: Checked = check(read, now)
-    clean = scrub(checked.batch, "truncated")
+    clean = scrub(checked.held, "truncated")
     recent = Recent()
     schema, content = packed.pack(clean)
     appender = SqliteAppender(folder / f"log-{group}", 0)
@@ -75,7 +75,7 @@ def door(group: int, folder: Path) -> list[tuple[str, str, int, float]]:
         row("contract", "check: all of it", lambda: check(read, now)),
         row("contract", "… to_columns: structs to columns", lambda: to_columns(read, now)),
         row("contract", "… violations: the rules", lambda: violations(columns)),
-        row("guard", "scrub: addresses and secrets", lambda: scrub(checked.batch, "truncated")),
+        row("guard", "scrub: addresses and secrets", lambda: scrub(checked.held, "truncated")),
         row("log", "pack: dense columns, words, zstd", lambda: packed.pack(clean)),
         row("log", "append: pack, write, fsync", lambda: appender.append(clean, [])),
         row("collect", "recent: duplicates told to senders", lambda: recent.duplicates(clean, checked.sizes)),
@@ -96,7 +96,7 @@ def engine(folder: Path, count: int = 32_768) -> list[tuple[str, str, int, float
     lines = shop_events(count)
     for start in range(0, count, 4_096):
         body = b"[" + b",".join(lines[start : start + 4_096]) + b"]"
-        appender.append(scrub(check(read_events(body).events, now).batch, "truncated"), [])
+        appender.append(scrub(check(read_events(body).events, now).held, "truncated"), [])
     appender.close()
     reader = SqliteReader(folder / "log", "bench")
     entries = reader.read({}, count)

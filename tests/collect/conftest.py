@@ -19,7 +19,7 @@ from ecompulse.collect.commit import Committer, Intake, Ticket
 from ecompulse.collect.config import Config
 from ecompulse.collect.door import Door
 from ecompulse.collect.service import Collector
-from ecompulse.contract.columns import DeadLetter
+from ecompulse.contract.columns import DeadLetter, widened
 from ecompulse.guard.keys import Keys
 from ecompulse.guard.privacy import mask_bytes, scrub
 from ecompulse.log import LogError
@@ -44,7 +44,7 @@ class RememberedLog:
             raise LogError(self.trouble)
         self.appends += 1
         if events is not None:
-            self.batches.append(events)
+            self.batches.append(widened(events))
         self.letters += rejected
         return 0
 

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from ecompulse.collect.answer import Answer, Rejected, Verdict, unreadable
 from ecompulse.collect.recent import Recent
 from ecompulse.contract.check import Checked, check
-from ecompulse.contract.columns import DeadLetter, Violation
+from ecompulse.contract.columns import LOGGED, DeadLetter, Violation, nulls
 from ecompulse.contract.read import Read, Unreadable, read_events, read_ones
 from ecompulse.contract.rows import EventRows
 
@@ -102,7 +102,7 @@ def prepared(tickets: list[Ticket], scrub: Scrub, mask: Mask) -> Group:
     wrong = {violation.row: violation for violation in checked.violations} if checked is not None else {}
     letters: list[DeadLetter] = []
     verdicts = list(_verdicts(tickets, events, wrong, letters, mask))
-    if checked is None or not checked.batch.num_rows:
+    if checked is None or not checked.held.num_rows:
         return Group(tickets, verdicts, None, letters)
     return Group(tickets, verdicts, scrub(_with_origin(tickets, checked)), letters, checked.rows, checked.sizes)
 
@@ -169,15 +169,18 @@ def _spread(tickets: list[Ticket], name: str) -> Any:
 
 
 def _with_origin(tickets: list[Ticket], checked: Checked) -> pa.RecordBatch:
-    """The batch with address and browser of the connection where a shopper's own device sent an event without them."""
-    batch = checked.batch
+    """What is right, with address and browser of the connection where a shopper's own device sent an event without them."""
+    batch = checked.held
     for name, attribute in (("ip_address", "address"), ("user_agent", "agent")):
-        column, values = batch.column(name), _spread(tickets, attribute)
-        if values is None or not column.null_count:
+        values = _spread(tickets, attribute)
+        place = batch.schema.get_field_index(name)
+        if values is None or (place >= 0 and not batch.column(place).null_count) or "source" not in batch.schema.names:
             continue
         told = pa.scalar(values, pa.string()) if isinstance(values, str) else pa.array(values, pa.string()).take(pa.array(checked.rows))
+        column = batch.column(place) if place >= 0 else nulls(len(batch), pa.string())
         empty = pc.and_(column.is_null(), pc.is_in(batch.column("source"), _OWN_DEVICE))
-        batch = batch.set_column(batch.schema.get_field_index(name), batch.schema.field(name), pc.if_else(empty, told, column))
+        filled, field = pc.if_else(empty, told, column), LOGGED.field(name)
+        batch = batch.set_column(place, field, filled) if place >= 0 else batch.append_column(field, filled)
     return batch
 
 

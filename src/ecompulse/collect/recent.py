@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-from ecompulse.contract.columns import FILLED_TIME, LOGGED
+from ecompulse.contract.columns import FILLED_TIME
 
 Words = np.ndarray[Any, np.dtype[np.uint64]]
 
@@ -18,7 +18,6 @@ Integers = np.ndarray[Any, np.dtype[np.int64]]
 
 SLOTS: Final = 1 << 18
 """Events remembered at most: at 1,000 a second the last four minutes, which is when senders retry; 2 MB."""
-_ID, _TIME, _FILLED = (LOGGED.get_field_index(name) for name in ("event_id", "timestamp", "filled"))
 _MIX: Final = np.uint64(0x9E3779B97F4A7C15)
 _SIZE: Final = np.int64(0x56E8FEB86659FD93)
 
@@ -36,7 +35,7 @@ class Recent:
 
         `sizes` are the bytes of each row's texts: they tell apart events that share an id by mistake and even their time.
         """
-        ids = _ids(batch.column(_ID))
+        ids = _ids(batch.column("event_id"))
         places = (ids >> np.uint64(20)) & self._mask
         marks = (ids ^ fingerprints(batch, sizes)) * _MIX
         known: np.ndarray[Any, np.dtype[np.bool_]] = self._marks[places] == marks
@@ -50,9 +49,9 @@ class Recent:
 
 def fingerprints(batch: pa.RecordBatch, sizes: Integers) -> Words:
     """A number for each row that differs where its time or the size of its texts does. Cheap, not exact."""
-    time = batch.column(_TIME)
+    time = batch.column("timestamp")
     prints = np.frombuffer(time.buffers()[1], np.uint64)[time.offset : time.offset + len(time)] * _MIX
-    filled = batch.column(_FILLED)
+    filled = batch.column("filled")
     bits = np.frombuffer(filled.buffers()[1], np.uint8)[filled.offset : filled.offset + len(filled)] & FILLED_TIME
     if bits.any():
         prints[bits != 0] = 0  # a repeated request is filled with another time

@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 from msgspec import Struct
 
-from ecompulse.contract.columns import LOGGED, Violation, alike, nulls
-from ecompulse.contract.convert import Columns, to_columns, without_values
+from ecompulse.contract.columns import LOGGED, Violation, alike, widened
+from ecompulse.contract.convert import to_columns
 from ecompulse.contract.event import Event
 from ecompulse.contract.rules import violations
 
-NO_EVENTS: Final = pa.RecordBatch.from_pylist([], schema=LOGGED)
-
 
 class Checked(Struct, frozen=True):
-    """`batch` (schema `LOGGED`) holds the events that are right, in their order; its row i is the given event `rows[i]`.
+    """What is right of some events, and what is wrong.
 
-    `sizes` are the bytes of the texts of each row.
+    `held` has those of the columns of `LOGGED` that hold anything, and the events that are right, in their order: its row i is the given
+    event `rows[i]`, whose texts have `sizes[i]` bytes.
     """
 
-    batch: pa.RecordBatch
+    held: pa.RecordBatch
     rows: np.ndarray[Any, np.dtype[np.int64]]
     sizes: np.ndarray[Any, np.dtype[np.int64]]
     violations: list[Violation]
+
+    @property
+    def batch(self) -> pa.RecordBatch:
+        """The same with all columns of `LOGGED`."""
+        return widened(self.held)
 
 
 def check(
@@ -38,37 +43,30 @@ def check(
 ) -> Checked:
     """Convert and check events; each of `site`, `dialect` and `sender_key` is one value for all or one for each."""
     if not events:
-        return Checked(NO_EVENTS, np.arange(0), np.arange(0), [])
+        return Checked(_NO_EVENTS, np.arange(0), np.arange(0), [])
     columns = to_columns(events, received_at_us)
     wrong = violations(columns)
-    for name, value in (("site", site), ("dialect", dialect), ("sender_key", sender_key)):
-        columns.arrays[name] = _of_all(value, len(events))
+    told = {"site": site, "dialect": dialect, "sender_key": sender_key}
+    arrays = {name: columns.arrays[name] for name in columns.held}
+    arrays.update((name, _of_all(value, len(events))) for name, value in told.items() if value is not None)
+    held = pa.RecordBatch.from_arrays(list(arrays.values()), schema=_schema(tuple(arrays)))
     sizes = columns.lengths.sum(axis=0, dtype=np.int64)
     if not wrong:
-        return Checked(pa.RecordBatch.from_arrays(_in_order(columns.arrays), schema=LOGGED), np.arange(len(events)), sizes, wrong)
+        return Checked(held, np.arange(len(events)), sizes, wrong)
     right = np.ones(len(events), bool)
     right[[violation.row for violation in wrong]] = False
     rows = np.flatnonzero(right)
-    return Checked(_only(columns, rows) if len(rows) else NO_EVENTS, rows, sizes[rows], wrong)
+    return Checked(held.take(pa.array(rows)), rows, sizes[rows], wrong)
 
 
-def _in_order(arrays: dict[str, pa.Array]) -> list[pa.Array]:
-    return [arrays[name] for name in _NAMES]
+@lru_cache(maxsize=1024)
+def _schema(names: tuple[str, ...]) -> pa.Schema:
+    """The schema of some columns of `LOGGED`: a few sets of columns come again and again."""
+    return pa.schema([LOGGED.field(name) for name in names])
 
 
-_NAMES: Final = tuple(LOGGED.names)
-_TOLD: Final = ("site", "dialect", "sender_key")
+_NO_EVENTS: Final = pa.RecordBatch.from_pylist([], schema=LOGGED)
 
 
-def _only(columns: Columns, rows: np.ndarray[Any, np.dtype[np.int64]]) -> pa.RecordBatch:
-    """The batch of some rows; only columns that hold anything are gone through."""
-    names = [*columns.held, *_TOLD]
-    some = pa.RecordBatch.from_arrays([columns.arrays[name] for name in names], names).take(pa.array(rows))
-    arrays = {**without_values(len(rows)), **dict(zip(names, some.columns, strict=True))}
-    return pa.RecordBatch.from_arrays(_in_order(arrays), schema=LOGGED)
-
-
-def _of_all(value: str | Sequence[str | None] | None, count: int) -> pa.Array:
-    if value is None:
-        return nulls(count, pa.string())
+def _of_all(value: str | Sequence[str | None], count: int) -> pa.Array:
     return alike(value, count) if isinstance(value, str) else pa.array(value, pa.string())

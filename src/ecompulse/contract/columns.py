@@ -153,3 +153,10 @@ def alike(value: str, count: int) -> pa.Array:
 @lru_cache(maxsize=512)
 def _alike(value: str, count: int) -> pa.Array:
     return pa.array([value] * count, pa.string())
+
+
+def widened(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """All columns of `LOGGED`, of which a batch has those that hold anything."""
+    present = dict(zip(batch.schema.names, batch.columns, strict=True))
+    arrays = [present[field.name] if field.name in present else nulls(len(batch), field.type) for field in LOGGED]
+    return pa.RecordBatch.from_arrays(arrays, schema=LOGGED)

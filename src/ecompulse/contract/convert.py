@@ -84,7 +84,7 @@ def to_columns(events: Sequence[Event], received_at_us: int) -> Columns:
     wrong: list[Violation] = []
     rows = events if isinstance(events, EventRows) else EventRows.of(events)
     envelope, held = _held(rows)
-    arrays = dict(without_values(count))
+    arrays = dict(_without_values(count))
     filled = np.zeros(count, np.uint8)
     arrays["event_id"] = ids(envelope["event_id"], filled, wrong)
     arrays["timestamp"] = times("timestamp", envelope["timestamp"], wrong, filled, received_at_us)
@@ -154,7 +154,7 @@ def _place(violation: Violation) -> int:
     return _ORDER[violation.field.removeprefix("properties.").partition(".")[0]]
 
 
-def without_values(count: int) -> dict[str, pa.Array]:
+def _without_values(count: int) -> dict[str, pa.Array]:
     """A null column for each of the schema's."""
     return _shared(count) if count <= SHARED_ROWS_MAX else _made(count)
 

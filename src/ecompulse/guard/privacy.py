@@ -56,21 +56,21 @@ _IPV4: Final = re.compile(rf"({_PART}\.{_PART}\.{_PART})\.{_PART}")
 
 
 def scrub(batch: pa.RecordBatch, addresses: Addresses) -> pa.RecordBatch:
-    """A batch of schema `LOGGED` without what must not be kept; the same batch where it held nothing of the kind."""
-    for place in _ADDRESSES:
-        column = batch.column(place)
-        if column.null_count < len(column):
+    """A batch of columns of `LOGGED` without what must not be kept; the same batch where it held nothing of the kind."""
+    for name in ADDRESS_COLUMNS:
+        place = batch.schema.get_field_index(name)
+        if place >= 0 and batch.column(place).null_count < len(batch):
+            column = batch.column(place)
             masked = mask_addresses(column)
             if masked is not column:
-                batch = _with(batch, place, masked)
-    column = batch.column(_IP_ADDRESS)
-    if addresses != "full" and column.null_count < len(column):
-        batch = _with(batch, _IP_ADDRESS, pa.nulls(len(column), pa.string()) if addresses == "none" else truncated_column(column))
+                batch = batch.set_column(place, LOGGED.field(name), masked)
+    place = batch.schema.get_field_index("ip_address")
+    if addresses != "full" and place >= 0 and batch.column(place).null_count < len(batch):
+        short = pa.nulls(len(batch), pa.string()) if addresses == "none" else truncated_column(batch.column(place))
+        batch = batch.set_column(place, LOGGED.field("ip_address"), short)
     return batch
 
 
-_ADDRESSES: Final = tuple(LOGGED.get_field_index(name) for name in ADDRESS_COLUMNS)
-_IP_ADDRESS: Final = LOGGED.get_field_index("ip_address")
 _FEW: Final = 256
 """Up to so many addresses, going through them costs less than finding the distinct ones."""
 
@@ -116,7 +116,3 @@ def mask_bytes(body: bytes, addresses: Addresses = "truncated") -> bytes:
 
 def _short(found: re.Match[bytes]) -> bytes:
     return found[1] + (truncated(found[2].decode("ascii")) or "").encode() + found[3]
-
-
-def _with(batch: pa.RecordBatch, place: int, column: pa.Array) -> pa.RecordBatch:
-    return batch.set_column(place, LOGGED.field(place), column)

@@ -56,7 +56,7 @@ class Appender(Protocol):
     partition: int
 
     def append(self, events: pa.RecordBatch | None, rejected: Sequence[DeadLetter]) -> int:
-        """Append what one group of requests brought (schema `LOGGED`); returns the first offset.
+        """Append what one group of requests brought; returns the first offset. Of `LOGGED` the events need only columns that hold anything.
 
         When it returns, everything is on disk. When it raises `LogError`, nothing of the group is in the log, and never will be.
         """

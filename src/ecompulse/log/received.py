@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from ecompulse.contract.columns import SHARED_ROWS_MAX, DeadLetter, alike
+from ecompulse.contract.columns import SHARED_ROWS_MAX, DeadLetter, alike, nulls
 from ecompulse.contract.event import EVENT_TYPES
 
 FEW_ROWS: Final = 64
@@ -46,7 +46,7 @@ Counts = dict[Group, Tally]
 
 
 def count(events: pa.RecordBatch | None, rejected: Sequence[DeadLetter]) -> Counts:
-    """Count one group of requests: `events` (schema `LOGGED`) were accepted, `rejected` were not."""
+    """Count one group of requests: `events` (columns of `LOGGED`) were accepted, `rejected` were not."""
     counts: Counts = {}
     if events is not None and len(events):
         for group, number in _accepted(events).items():
@@ -99,7 +99,8 @@ def unpack(text: str) -> Counts:
 
 
 def _accepted(events: pa.RecordBatch) -> Mapping[Group, int]:
-    columns = [events.column(name) for name in _BY]
+    names = events.schema.names
+    columns = [events.column(names.index(name)) if name in names else nulls(len(events), pa.string()) for name in _BY]
     if len(events) <= FEW_ROWS:
         return _by_row(columns)
     same = [_alike(column) for column in columns[:3]]

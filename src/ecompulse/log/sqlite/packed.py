@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import zstandard
 
-from ecompulse.contract.columns import LOGGED, nulls
+from ecompulse.contract.columns import LOGGED, widened
 
 ROWS_FOR_WORDS: Final = 512
 """Rows from which on texts become numbers: finding the different ones costs a call for each column, which fewer rows do not save."""
@@ -49,12 +49,11 @@ def compressed(content: bytes) -> bytes:
 
 
 def pack(batch: pa.RecordBatch) -> tuple[bytes, bytes]:
-    """The schema and the bytes of a batch of `LOGGED`, without the columns that are null throughout (most of the contract's are)."""
-    count = len(batch)
-    places = [place for place, column in enumerate(batch.columns) if column.null_count < count]
-    dense = batch.select(places)
-    content = dense.serialize() if count < ROWS_FOR_WORDS else _with_words(dense)
-    return _schema_bytes(tuple(places)), compressed(content)
+    """The schema and the bytes of a batch of columns of `LOGGED`, without those that are null throughout (most of the contract's are)."""
+    names = [name for name, column in zip(batch.schema.names, batch.columns, strict=True) if column.null_count < len(batch)]
+    dense = batch.select(names) if len(names) < batch.num_columns else batch
+    content = dense.serialize() if len(batch) < ROWS_FOR_WORDS else _with_words(dense)
+    return _schema_bytes(tuple(names)), compressed(content)
 
 
 def unpack(schema: bytes, packed: bytes) -> pa.RecordBatch:
@@ -70,14 +69,14 @@ def unpack(schema: bytes, packed: bytes) -> pa.RecordBatch:
         dense = _schemas[schema] = pa.ipc.read_schema(pa.py_buffer(schema))
     content = zstandard.decompress(packed)
     if content.startswith(_MARK):
-        return _widened(dense.names, _without_words(content, dense))
-    return _widened(dense.names, pa.ipc.read_record_batch(pa.py_buffer(content), dense).columns)
+        return widened(pa.RecordBatch.from_arrays(_without_words(content, dense), schema=dense))
+    return widened(pa.ipc.read_record_batch(pa.py_buffer(content), dense))
 
 
 @lru_cache(maxsize=1024)
-def _schema_bytes(places: tuple[int, ...]) -> bytes:
+def _schema_bytes(names: tuple[str, ...]) -> bytes:
     """The schema of these columns of `LOGGED` as Arrow writes it: a few sets of columns come again and again."""
-    schema: bytes = pa.schema([LOGGED.field(place) for place in places]).serialize().to_pybytes()
+    schema: bytes = pa.schema([LOGGED.field(name) for name in names]).serialize().to_pybytes()
     return schema
 
 
@@ -141,11 +140,3 @@ def _numbered(schema: pa.Schema, counts: list[int]) -> pa.Schema:
 def _numbers(count: int) -> pa.DataType:
     """The type that counts so many words."""
     return pa.uint8() if count <= _SMALL else pa.uint16()
-
-
-def _widened(names: list[str], columns: list[pa.Array]) -> pa.RecordBatch:
-    """Put back the columns of `LOGGED` that were left out as null."""
-    present = dict(zip(names, columns, strict=True))
-    count = len(columns[0])
-    arrays = [present[field.name] if field.name in present else nulls(count, field.type) for field in LOGGED]
-    return pa.RecordBatch.from_arrays(arrays, schema=LOGGED)
