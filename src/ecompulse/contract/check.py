@@ -46,10 +46,12 @@ def check(
         return Checked(_NO_EVENTS, np.arange(0), np.arange(0), [])
     columns = to_columns(events, received_at_us)
     wrong = violations(columns)
-    told = {"site": site, "dialect": dialect, "sender_key": sender_key}
-    arrays = {name: columns.arrays[name] for name in columns.held}
-    arrays.update((name, _of_all(value, len(events))) for name, value in told.items() if value is not None)
-    held = pa.RecordBatch.from_arrays(list(arrays.values()), schema=_schema(tuple(arrays)))
+    for name, value in (("site", site), ("dialect", dialect), ("sender_key", sender_key)):
+        if value is not None:
+            columns.arrays[name] = _of_all(value, len(events))
+            columns.held.append(name)
+    names = sorted(columns.held, key=_PLACES.__getitem__)
+    held = pa.RecordBatch.from_arrays([columns.arrays[name] for name in names], schema=_schema(tuple(names)))
     sizes = columns.lengths.sum(axis=0, dtype=np.int64)
     if not wrong:
         return Checked(held, np.arange(len(events)), sizes, wrong)
@@ -65,6 +67,7 @@ def _schema(names: tuple[str, ...]) -> pa.Schema:
     return pa.schema([LOGGED.field(name) for name in names])
 
 
+_PLACES: Final = {name: place for place, name in enumerate(LOGGED.names)}
 _NO_EVENTS: Final = pa.RecordBatch.from_pylist([], schema=LOGGED)
 
 
