@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from tests.process.test_engine import NOW_US, drain, event, processing
 
@@ -13,7 +15,9 @@ from ecompulse.contract.check import check
 from ecompulse.contract.columns import DeadLetter
 from ecompulse.contract.event import Event
 from ecompulse.log.sqlite import SqliteAppender, file, retain
+from ecompulse.process.engine import COUNTED_ONE_BY_ONE, FEW_ROWS, count
 from ecompulse.process.service import Processing
+from ecompulse.store import LedgerKey
 
 
 def letter(kind: str | None, site: str = "default") -> DeadLetter:
@@ -33,6 +37,18 @@ def change(opened: Processing, sql: str) -> None:
     """Damage the store behind its back."""
     opened.engine.flush()
     opened.store._connection.cursor().execute(sql)
+
+
+@pytest.mark.parametrize("rows", [1, FEW_ROWS, FEW_ROWS + 1, COUNTED_ONE_BY_ONE + 2])
+@pytest.mark.parametrize("keys", [[None], ["web"], ["web", None], ["web", "ios", None]])
+def test_rows_are_counted_by_sender_and_type_however_many(rows: int, keys: list[str | None]) -> None:
+    told = [("shop", "canonical", keys[n % len(keys)], "search" if n % 3 else "login") for n in range(rows)]
+    names = ("site", "dialect", "sender_key", "event_type")
+    batch = pa.RecordBatch.from_arrays([pa.array(texts, pa.string()) for texts in zip(*told, strict=True)], names)
+    ledger: Counter[LedgerKey] = Counter()
+    for _ in range(2):
+        count(ledger, batch, "stored")
+    assert ledger == {LedgerKey(site, dialect, key or "", kind, "stored"): 2 * n for (site, dialect, key, kind), n in Counter(told).items()}
 
 
 def test_each_group_has_both_sides_and_what_waits(tmp_path: Path) -> None:

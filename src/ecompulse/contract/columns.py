@@ -157,6 +157,9 @@ def _alike(value: str, count: int) -> pa.Array:
 
 def widened(batch: pa.RecordBatch) -> pa.RecordBatch:
     """All columns of `LOGGED`, of which a batch has those that hold anything."""
-    present = dict(zip(batch.schema.names, batch.columns, strict=True))
-    arrays = [present[field.name] if field.name in present else nulls(len(batch), field.type) for field in LOGGED]
+    present, count = dict(zip(batch.schema.names, batch.columns, strict=True)), len(batch)
+    arrays = [present[name] if name in present else nulls(count, kind) for name, kind in _KINDS]
     return pa.RecordBatch.from_arrays(arrays, schema=LOGGED)
+
+
+_KINDS: Final = tuple(zip(LOGGED.names, LOGGED.types, strict=True))

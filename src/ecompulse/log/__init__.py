@@ -31,7 +31,7 @@ class DamagedEntry(LogError):
 
 
 class Entry(Struct, frozen=True):
-    """One durable append: `count` events received, of which `events` were accepted and `rejected` were not.
+    """One durable append: `count` events received, of which `events` (columns of `LOGGED`) were accepted and `rejected` were not.
 
     The accepted ones have the offsets from `offset` on, the rejected ones those after them.
     """

@@ -10,7 +10,7 @@ from typing import Any, Final
 import pyarrow as pa
 from msgspec import Struct
 
-from ecompulse.contract.columns import LOGGED
+from ecompulse.contract.columns import widened
 from ecompulse.log import DamagedEntry, Entry, LogError
 from ecompulse.log.received import group_of
 from ecompulse.log.sqlite import SqliteReader, file
@@ -91,7 +91,7 @@ def _accepted(entry: Entry, rows: Mapping[int, Sequence[Any]], ask: Ask, seen: _
     """Compare the accepted events of an entry; returns how many they are."""
     if entry.events is None:
         return 0
-    events = entry.events
+    events = widened(entry.events)
     ids = [str(uuid.UUID(bytes=one)) for one in events.column("event_id").to_pylist()]
     columns = list(zip(*(events.column(name).to_pylist() for name in _SAME), strict=True))
     absent: list[int] = []
@@ -115,7 +115,7 @@ def _absent(entry: Entry, absent: Sequence[int], ids: Sequence[str], ask: Ask, s
     assert entry.events is not None
     letters = _letters(entry.partition, [entry.offset + index for index in absent], ask)
     known = _fingerprints_of([ids[index] for index in absent], ask)
-    prints = fingerprints(entry.events.take(pa.array(absent)).select(LOGGED.names)).tolist()
+    prints = fingerprints(widened(entry.events.take(pa.array(absent)))).tolist()
     for index, content in zip(absent, prints, strict=True):
         event_id, offset = ids[index], entry.offset + index
         if offset in letters:
@@ -158,7 +158,7 @@ def _fingerprints_of(ids: Sequence[str], ask: Ask) -> dict[str, set[int]]:
 def _comparable(entry: Entry, ask: Ask) -> bool:
     """Whether the store's fingerprints are made as today's: some row of this entry, or none to tell by, has the same."""
     assert entry.events is not None
-    prints = fingerprints(entry.events.select(LOGGED.names)).tolist()
+    prints = fingerprints(widened(entry.events)).tolist()
     rows = [(int(row[0]), int(row[2])) for row in ask(_rows(entry))]
     told = [prints[offset - entry.offset] == content for offset, content in rows if offset - entry.offset < len(prints)]
     return any(told) or not told

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import zstandard
 
-from ecompulse.contract.columns import LOGGED, widened
+from ecompulse.contract.columns import LOGGED
 
 ROWS_FOR_WORDS: Final = 512
 """Rows from which on texts become numbers: finding the different ones costs a call for each column, which fewer rows do not save."""
@@ -57,7 +57,7 @@ def pack(batch: pa.RecordBatch) -> tuple[bytes, bytes]:
 
 
 def unpack(schema: bytes, packed: bytes) -> pa.RecordBatch:
-    """The batch of `LOGGED` that `pack` was given.
+    """The batch that `pack` was given, but for columns that hold nothing.
 
     Raises:
         zstandard.ZstdError, ValueError, struct.error, pa.ArrowException: these are not its bytes.
@@ -69,8 +69,8 @@ def unpack(schema: bytes, packed: bytes) -> pa.RecordBatch:
         dense = _schemas[schema] = pa.ipc.read_schema(pa.py_buffer(schema))
     content = zstandard.decompress(packed)
     if content.startswith(_MARK):
-        return widened(pa.RecordBatch.from_arrays(_without_words(content, dense), schema=dense))
-    return widened(pa.ipc.read_record_batch(pa.py_buffer(content), dense))
+        return pa.RecordBatch.from_arrays(_without_words(content, dense), schema=dense)
+    return pa.ipc.read_record_batch(pa.py_buffer(content), dense)
 
 
 @lru_cache(maxsize=1024)
