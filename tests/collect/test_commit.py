@@ -80,6 +80,21 @@ def test_requests_of_one_event_are_read_together_and_answered_as_each_alone(aski
     assert len(together.log.rows) == 3 + any(b"events" in body and b"nothing" in body for body in wrong)
 
 
+def test_requests_of_one_event_keep_their_places_among_others(ask):
+    def single(name):
+        body = json.dumps(event(user_id=name, properties={"name": name, "own": name})).encode()
+        return Ticket(Intake(None, verdict_answer, "default", "canonical", None, 1_795_244_400_000_000, len(body), len(body), body=body))
+
+    names = list("abcdefghi")
+    made = [ticket(event(user_id=name)) if name in "bcg" else single(name) for name in names]
+    ask.committer.commit(made)
+    assert [(row["user_id"], row["properties"]) for row in ask.log.rows] == [
+        (name, None if name in "bcg" else f'{{"own":"{name}"}}') for name in names
+    ]
+    assert ({one.answer.status for one in made}, ask.log.appends) == ({202}, 1)
+    assert [one.intake.read is None for one in made] == [name not in "bcg" for name in names]
+
+
 def told_apart(log):
     rows = [{name: value for name, value in row.items() if name not in ("event_id", "timestamp")} for row in log.rows]
     return rows, log.letters

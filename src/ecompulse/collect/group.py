@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import groupby
 from typing import Any, Final
 
 import msgspec
@@ -136,10 +137,9 @@ def answer(group: Group, offset: int, recent: Recent) -> Counter[tuple[str, str]
 
 def _read(tickets: list[Ticket]) -> tuple[list[Ticket], EventRows]:
     """The requests that could be read, and their events."""
-    if all(ticket.intake.read is None for ticket in tickets):
-        ones = read_ones([ticket.intake.body for ticket in tickets])
-        if ones is not None:
-            return tickets, ones
+    ones = read_ones([ticket.intake.body for ticket in tickets if ticket.intake.read is None])
+    if ones is not None:
+        return tickets, _in_turn(tickets, ones)
     readable, parts = [], []
     for ticket in tickets:
         intake = ticket.intake
@@ -151,6 +151,19 @@ def _read(tickets: list[Ticket]) -> tuple[list[Ticket], EventRows]:
         readable.append(ticket)
         parts.append(intake.read.events)
     return readable, EventRows.joined(parts)
+
+
+def _in_turn(tickets: list[Ticket], ones: EventRows) -> EventRows:
+    """The events of all requests, those of the ones that were read together among the others."""
+    parts, taken = [], 0
+    for unread, some in groupby(tickets, key=lambda ticket: ticket.intake.read is None):
+        if unread:
+            count = sum(1 for _ in some)
+            parts.append(ones.part(taken, taken + count))
+            taken += count
+        else:
+            parts += [ticket.intake.read.events for ticket in some if ticket.intake.read is not None]
+    return EventRows.joined(parts)
 
 
 def _checked(tickets: list[Ticket], events: EventRows) -> Checked:

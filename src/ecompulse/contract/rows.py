@@ -91,6 +91,13 @@ class EventRows(Sequence[Event]):
             hows += part.hows
         return cls(envelopes, abouts, hows, rests)
 
+    def part(self, start: int, stop: int) -> EventRows:
+        """The rows from `start` to before `stop`."""
+        if stop - start == len(self):
+            return self
+        rests = {place - start: rest for place, rest in self.rests.items() if start <= place < stop}
+        return EventRows(self.envelopes[start:stop], self.abouts[start:stop], self.hows[start:stop], rests)
+
     def __len__(self) -> int:
         return len(self.envelopes)
 
