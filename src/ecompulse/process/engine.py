@@ -122,6 +122,7 @@ class Engine:
         if self._flush is not None:
             self._flush_ended()
         self._writer.shutdown()
+        self._ids.close()
         self._reader.close()
 
     def close(self) -> None:
@@ -131,6 +132,7 @@ class Engine:
             pass
         self.flush()
         self._writer.shutdown()
+        self._ids.close()
         self._reader.close()
 
     def round(self) -> int:

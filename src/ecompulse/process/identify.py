@@ -1,71 +1,40 @@
 """Which ids are new: every id ever stored, exactly, in sorted runs on disk that memory only caches.
 
-A run holds ids (two unsigned 64-bit words) in order, with the fingerprint of each. New ids collect in small runs in memory, which become
-one file at each flush; files are merged as they grow, so there are never more than a handful. An id of UUID version 7 begins with its time:
-most are later than every run, which one comparison a run shows. An id of version 4 costs a binary search in each run.
+New ids collect in small runs in memory, which become one file at each flush; files are merged as they grow, so there are never more than a
+handful. Small ones are merged by the flush, large ones beside it. An id of UUID version 7 begins with its time: most are later than every
+run, which one comparison a run shows. An id of version 4 costs a binary search in each run.
 """
 
 from __future__ import annotations
 
-import os
+import logging
+import threading
+import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from ecompulse.log.durable import sync
+from ecompulse.process.runs import UNKNOWN, Run, Words, in_order, merged, open_run, write_run
 
-Words = np.ndarray[Any, np.dtype[np.uint64]]
-Order = np.ndarray[Any, np.dtype[np.int64]]
+logger = logging.getLogger(__name__)
 
 NEW: Final = 0
 DUPLICATE: Final = 1
 REUSED: Final = 2
 
-UNKNOWN: Final = np.uint64(0)
-"""The fingerprint of an event of which none can be compared."""
-
 GROWTH: Final = 3
 """A run is merged into the one before it once that is less than this many times larger: so there are log₃ of them."""
-ALLOCATED_BYTES: Final = 1 << 20
-"""Zeros written at once where a file system cannot be asked for room."""
-MERGE_ROWS: Final = 250_000
-"""Ids merged at once: 20 MB of memory a step, whatever the size of the runs."""
+AT_ONCE_ROWS: Final = 1_000_000
+"""Ids that a flush merges itself: a tenth of a second. It must not wait for a hundred million, as the tail fills meanwhile."""
 
 
-class Run:
-    """Ids in order: `hi`, `lo` and `fingerprint` of each."""
-
-    def __init__(self, hi: Words, lo: Words, fingerprint: Words, path: Path | None = None) -> None:
-        self.hi, self.lo, self.fingerprint, self.path = hi, lo, fingerprint, path
-        self.least: np.uint64 = hi[0] if len(hi) else np.uint64(1)
-        self.greatest: np.uint64 = hi[-1] if len(hi) else np.uint64(0)
-
-    def __len__(self) -> int:
-        return len(self.hi)
-
-    def find(self, hi: Words, lo: Words) -> np.ndarray[Any, np.dtype[np.int64]]:
-        """The index of each id, -1 where it is not in the run."""
-        found = np.full(len(hi), -1, np.int64)
-        near = np.flatnonzero((hi >= self.least) & (hi <= self.greatest))
-        if not len(near):
-            return found
-        wanted_hi, wanted_lo = hi[near], lo[near]
-        at = np.searchsorted(self.hi, wanted_hi)
-        open_rows = np.arange(len(near))
-        while len(open_rows):  # ids may share their upper word: step through those, once for nearly all
-            here = at[open_rows]
-            inside = here < len(self.hi)
-            open_rows, here = open_rows[inside], here[inside]
-            same = self.hi[here] == wanted_hi[open_rows]
-            open_rows, here = open_rows[same], here[same]
-            hit = self.lo[here] == wanted_lo[open_rows]
-            found[near[open_rows[hit]]] = here[hit]
-            open_rows = open_rows[~hit]
-            at[open_rows] += 1
-        return found
+class _Stopped(Exception):
+    """A merge ends, as nobody wants it any more."""
 
 
 class Ids:
@@ -85,10 +54,14 @@ class Ids:
         """
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self._ending = folder, f"-{scheme}.run"
-        self._files = [_open(folder / name, comparable=name.endswith(self._ending)) for name in names]
+        self._files = [open_run(folder / name, comparable=name.endswith(self._ending)) for name in names]
         self._memory: list[Run] = []
         self._frozen: list[Run] = []
         self._replaced: list[Path] = []
+        self._merging: tuple[Run, Run, Future[Run]] | None = None
+        """Two files that are being merged beside the flushes."""
+        self._merger = ThreadPoolExecutor(1, "ids")
+        self._stopping = threading.Event()
         for path in folder.iterdir():
             if path.name not in names:
                 path.unlink()
@@ -100,7 +73,7 @@ class Ids:
         """NEW, DUPLICATE or REUSED for each of the ids (16 bytes each, joined), in their order; the new ones are remembered."""
         words = np.frombuffer(ids, ">u8").astype(np.uint64).reshape(-1, 2)
         hi, lo = words[:, 0], words[:, 1]
-        order = _in_order(hi, lo, np.argsort(hi))
+        order = in_order(hi, lo, np.argsort(hi))
         hi, lo, prints = hi[order], lo[order], fingerprint[order]
         verdict = np.full(len(order), NEW, np.uint8)
         again = np.zeros(len(order), bool)
@@ -127,7 +100,7 @@ class Ids:
     def _remember(self, run: Run) -> None:
         self._memory.append(run)
         while len(self._memory) > 1 and len(self._memory[-2]) < GROWTH * len(self._memory[-1]):
-            self._memory[-2:] = [_merged(self._memory[-2:])]
+            self._memory[-2:] = [merged(self._memory[-2:])]
 
     def freeze(self) -> None:
         """Set aside what was remembered since the last flush, for `write`."""
@@ -138,15 +111,43 @@ class Ids:
 
         Files that a merge replaced stay until `forget`, for the case that the flush does not succeed.
         """
-        files = list(self._files)
+        files = self._with_merged(self._files)
         if self._frozen:
-            files.append(_write(self._new_path(), [_merged(self._frozen)]))
-        while len(files) > 1 and len(files[-2]) < GROWTH * len(files[-1]):
-            two = files[-2:]
+            files.append(write_run(self._new_path(), [merged(self._frozen)]))
+        while len(two := files[-2:]) == 2 and _alike(*two) and sum(map(len, two)) <= AT_ONCE_ROWS and not self._is_merging(two[0]):
+            files[-2:] = [write_run(self._new_path(), two)]
             self._replaced += [run.path for run in two if run.path is not None]
-            files[-2:] = [_write(self._new_path(), two)]
         self._files, self._frozen = files, []
+        self._merge_beside()
         return [run.path.name for run in files if run.path is not None]
+
+    def close(self) -> None:
+        """End a merge that is under way; its files stay as they are."""
+        self._stopping.set()
+        self._merger.shutdown()
+
+    def _is_merging(self, run: Run) -> bool:
+        return self._merging is not None and run in self._merging[:2]
+
+    def _merge_beside(self) -> None:
+        """Begin to merge two files that have grown alike, while flushes go on; the one that comes after its end takes it up."""
+        two = next((pair for pair in pairwise(self._files) if _alike(*pair)), None)
+        if two is not None and self._merging is None and not self._stopping.is_set():
+            self._merging = (*two, self._merger.submit(write_run, self._new_path(), two, _Turns(self._stopping)))
+
+    def _with_merged(self, files: Sequence[Run]) -> list[Run]:
+        """The files, with the one that two were merged into in their place, if that has ended."""
+        if self._merging is None or not self._merging[2].done():
+            return list(files)
+        first, second, merging = self._merging
+        self._merging = None
+        try:
+            run = merging.result()
+        except OSError as error:
+            logger.warning("ids are merged another time: %s", error)
+            return list(files)
+        self._replaced += [one.path for one in (first, second) if one.path is not None]
+        return [run if one is first else one for one in files if one is not second]
 
     @property
     def comparable(self) -> bool:
@@ -163,76 +164,21 @@ class Ids:
         self._replaced = []
 
 
-def _merged(runs: Sequence[Run]) -> Run:
-    hi, lo, prints = (np.concatenate([getattr(run, name) for run in runs]) for name in ("hi", "lo", "fingerprint"))
-    order = _in_order(hi, lo, np.argsort(hi, kind="stable"))  # the runs are in order already: this merges them
-    return Run(hi[order], lo[order], prints[order])
+def _alike(before: Run, after: Run) -> bool:
+    return len(before) < GROWTH * len(after)
 
 
-def _in_order(hi: Words, lo: Words, order: Order) -> Order:
-    """The order of ids, equal ones as they stand, from one by their upper words alone.
+class _Turns:
+    """Called between pieces of work: lets as much time go by as a piece took, for the cores are wanted by others.
 
-    Ids of version 7 share their upper word now and then, which holds their time. Only those are sorted by both: to sort all takes five
-    times as long.
+    Raises:
+        _Stopped: it is to end.
     """
-    ordered = hi[order]
-    same = ordered[1:] == ordered[:-1]
-    if same.any():
-        shared = np.zeros(len(order), bool)
-        shared[1:] = same
-        shared[:-1] |= same
-        some = order[shared]
-        order[shared] = some[np.lexsort((some, lo[some], hi[some]))]
-    return order
 
+    def __init__(self, stopping: threading.Event) -> None:
+        self._stopping, self._since = stopping, time.monotonic()
 
-def _pieces(runs: Sequence[Run]) -> Iterator[Run]:
-    """The runs merged, in pieces of bounded size."""
-    largest = max(runs, key=len)
-    cuts = [largest.hi[index] for index in range(MERGE_ROWS, len(largest), MERGE_ROWS)]
-    starts = [0] * len(runs)
-    for cut in [*cuts, None]:
-        ends = [len(run) if cut is None else int(np.searchsorted(run.hi, cut)) for run in runs]
-        parts = [
-            Run(run.hi[start:end], run.lo[start:end], run.fingerprint[start:end])
-            for run, start, end in zip(runs, starts, ends, strict=True)
-            if end > start
-        ]
-        if parts:
-            yield _merged(parts)
-        starts = ends
-
-
-def _write(path: Path, runs: Sequence[Run]) -> Run:
-    count = sum(len(run) for run in runs)
-    try:
-        _allocate(path, 3 * 8 * count)
-    except OSError as error:
-        path.unlink(missing_ok=True)
-        raise OSError(error.errno, f"{path}: {count} ids could not be written: {error.strerror}") from error
-    columns = np.memmap(path, np.uint64, "r+", shape=(3, count))
-    start = 0
-    for piece in _pieces(runs):
-        end = start + len(piece)
-        columns[0, start:end], columns[1, start:end], columns[2, start:end] = piece.hi, piece.lo, piece.fingerprint
-        start = end
-    columns.flush()
-    del columns
-    sync(path)
-    sync(path.parent)
-    return _open(path, comparable=True)
-
-
-def _allocate(path: Path, size: int) -> None:
-    """Make a file with all its room: to write into a mapped hole of a full disk is no error but the end of the process (SIGBUS)."""
-    with path.open("wb") as made:
-        if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(made.fileno(), 0, size)
-        else:  # macOS
-            for start in range(0, size, ALLOCATED_BYTES):
-                made.write(bytes(min(ALLOCATED_BYTES, size - start)))
-
-
-def _open(path: Path, *, comparable: bool) -> Run:
-    columns = np.memmap(path, np.uint64, "r").reshape(3, -1)
-    return Run(columns[0], columns[1], columns[2] if comparable else np.broadcast_to(UNKNOWN, columns.shape[1:]), path)
+    def __call__(self) -> None:
+        if self._stopping.wait(time.monotonic() - self._since):
+            raise _Stopped
+        self._since = time.monotonic()

@@ -61,15 +61,15 @@ class _Line:
         self.name = name
         self.reader = SqliteReader(config.data / "log", name)
         self.store = DuckDBStore(folder, config.store)
-        ids = Ids(folder / "ids", self.store.id_runs(), scheme=SCHEME)
-        if not ids.comparable:
+        self.ids = Ids(folder / "ids", self.store.id_runs(), scheme=SCHEME)
+        if not self.ids.comparable:
             logger.warning(
                 "some fingerprints were made by another version: an id known from then counts as a duplicate whatever its content"
             )
         saved = self.store.state("steps")
         if saved:
             steps.restore(saved)
-        self.engine = Engine(self.reader, self.store, ids, steps, config.context, limits=config.limits, watch=watch)
+        self.engine = Engine(self.reader, self.store, self.ids, steps, config.context, limits=config.limits, watch=watch)
         self.thread = threading.Thread(target=self.engine.run, name=f"engine-{name}", daemon=True)
 
     def halt(self) -> None:
@@ -278,6 +278,7 @@ class Processing:
             yield line
         finally:
             if line is not self._line:  # it did not take over
+                line.ids.close()
                 line.reader.close()
                 line.store.close()
 
