@@ -25,7 +25,7 @@ POINTS = (
     Point("before a later fsync of the log", "collect", SYNCS, 23),
     Point("after the commit, before its acknowledgement", "collect", SENDS, 1),
     Point("between acknowledgements", "collect", SENDS, 40),
-    Point("before the ids are written", "process", "msync", 1),
+    Point("before the ids are written", "process", "fallocate", 1),
     Point("before the ids are synced", "process", "fsync", 1),
     Point("before their folder is synced", "process", "fsync", 2),
     Point("before the store's first write", "process", "write", 1, WAL),
