@@ -7,10 +7,13 @@ more.
 from __future__ import annotations
 
 import mmap
+import os
 import struct
 import zlib
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 NAME: Final = "end"
 _FORM: Final = struct.Struct("<QI")
@@ -39,6 +42,28 @@ class EndMark:
     def close(self) -> None:
         """Let go of it."""
         self._memory.close()
+
+
+class Marks:
+    """The marks of some partitions, to see when one changes: a look costs a microsecond or two for each."""
+
+    def __init__(self, folders: Iterable[Path]) -> None:
+        """Open the marks that are there."""
+        self._files: list[int] = []
+        for folder in folders:
+            with suppress(FileNotFoundError):
+                self._files.append(os.open(folder / NAME, os.O_RDONLY))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for file in self._files:
+            os.close(file)
+
+    def look(self) -> list[bytes]:
+        """What they say now."""
+        return [os.pread(file, _FORM.size, 0) for file in self._files]
 
 
 def told_end(folder: Path) -> int:

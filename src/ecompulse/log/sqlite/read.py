@@ -12,14 +12,14 @@ import msgspec
 
 from ecompulse.log import DamagedEntry, Entry, LogError, Positions
 from ecompulse.log.sqlite import file
-from ecompulse.log.sqlite.end import told_end
+from ecompulse.log.sqlite.end import Marks
 
 ENTRIES_MAX: Final = 512
 """Entries fetched at once: a single-event request alone in its group is an entry of its own."""
 POLL_BUSY_SECONDS: Final = 0.002
 POLL_IDLE_SECONDS: Final = 0.01
-"""How often to look for an append: a look at the mark of a partition costs about 20 µs, so waiting costs 1 % of a core when busy and 0.2 %
-when idle. A mark that is damaged or missing delays what was appended by one wait, no more: whoever waited reads then."""
+"""How often to look for an append. A mark that is missing or made anew delays what was appended by one wait, no more: whoever waited reads
+then."""
 OPENINGS_MAX: Final = 5
 """A file is exchanged for a new one once, when a collector starts; more than that is a fault."""
 _FOREVER: Final = 2**63 - 1
@@ -33,8 +33,8 @@ class SqliteReader:
         """Read the log in `folder` as the reader `name` (retention waits for each named reader)."""
         self.folder, self.name = folder, name
         self._open: dict[int, tuple[int, int, sqlite3.Connection]] = {}
-        self._told: list[int] = []
-        """Where the partitions ended at the last look, as their marks say."""
+        self._told: list[bytes] = []
+        """What the marks of the partitions said at the last look."""
 
     def read(self, positions: Positions, events_max: int) -> list[Entry]:
         """See `ecompulse.log.Reader.read`."""
@@ -159,16 +159,14 @@ class SqliteReader:
         """See `ecompulse.log.Reader.wait`."""
         until = time.monotonic() + seconds
         poll = POLL_BUSY_SECONDS
-        folders = [self.folder / str(partition) for partition in file.partitions(self.folder)]
-        while True:
-            told = [told_end(folder) for folder in folders]
-            if told != self._told:
-                self._told = told
-                return True
-            if time.monotonic() >= until:
-                return False
-            time.sleep(poll)
-            poll = min(poll * 1.25, POLL_IDLE_SECONDS)
+        with Marks(self.folder / str(partition) for partition in file.partitions(self.folder)) as marks:
+            while (told := marks.look()) == self._told:
+                if time.monotonic() >= until:
+                    return False
+                time.sleep(poll)
+                poll = min(poll * 1.25, POLL_IDLE_SECONDS)
+        self._told = told
+        return True
 
     def done(self, positions: Positions) -> None:
         """See `ecompulse.log.Reader.done`."""
