@@ -108,6 +108,48 @@ def test_the_tail_is_written_in_whole_row_groups_whatever_groups_came_and_whatev
         assert [rows % 10 for rows in written] == [0] * len(written)
 
 
+def test_row_groups_are_filled_after_a_tail_that_was_cut_by_its_age(tmp_path: Path) -> None:
+    appender = SqliteAppender(tmp_path / "log")
+    appender.append(batch(*(event(n) for n in range(13))), [])
+    with processing(tmp_path, tail_rows=10, tail_seconds=3_600.0) as opened:
+        drain(opened)
+        opened.engine.flush()
+    appender.append(batch(*(event(n) for n in range(13, 60))), [])
+    with processing(tmp_path, tail_rows=10, tail_seconds=3_600.0) as opened:
+        written = []
+        while opened.engine.round():
+            waited = opened.store.tail_rows
+            opened.engine.flush_when_due()
+            if opened.store.tail_rows < waited:
+                opened.engine.flush()
+                written.append(ask(opened, "select count(*) from events.main.events")[0][0])
+        assert written == [20, 30, 40, 50, 60]
+
+
+def test_a_tail_of_more_than_a_row_group_has_its_time_again_to_fill_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    SqliteAppender(tmp_path / "log").append(batch(*(event(n) for n in range(15))), [])
+    now = [0.0]
+    monkeypatch.setattr("ecompulse.process.engine.time.monotonic", lambda: now[0])
+    with processing(tmp_path, tail_rows=10, tail_seconds=60.0) as opened:
+        drain(opened)  # as it is while a flush takes long
+        for now[0], rows in ((119.0, 15), (121.0, 0)):
+            opened.engine.flush_when_due()
+            assert opened.store.tail_rows == rows
+
+
+def test_the_time_of_a_tail_begins_with_what_it_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("ecompulse.process.engine.time.monotonic", lambda: now[0])
+    with processing(tmp_path, tail_rows=10, tail_seconds=60.0) as opened:
+        now[0] = 59.0
+        opened.engine.flush_when_due()
+        SqliteAppender(tmp_path / "log").append(batch(event(1)), [])
+        opened.engine.round()
+        for now[0], rows in ((118.0, 1), (119.5, 0)):
+            opened.engine.flush_when_due()
+            assert opened.store.tail_rows == rows
+
+
 def test_duplicates_before_a_tail_that_is_nearly_full_are_taken_in_growing_steps(tmp_path: Path) -> None:
     appender = SqliteAppender(tmp_path / "log")
     appender.append(batch(*(event(n) for n in range(9))), [])

@@ -38,12 +38,14 @@ three of 700 do, and the cores are wanted by the collector."""
 ROUND_EVENTS: Final = 30_720
 """Events of a round at most: 50 ms of work, about 40 MB, and a quarter of a row group, so that a full tail is a whole one."""
 TAIL_ROWS: Final = 122_880
-"""A row group of DuckDB. A transaction of whole ones goes past its write-ahead log, and no checkpoint writes them again: so the tail is
-cut at exactly these. Any other number of rows costs two to three times as much."""
+"""A row group of DuckDB. A transaction of whole ones goes past its write-ahead log, and no checkpoint writes them again. Any other number
+of rows costs two to three times as much; and where it leaves a row group that is not full, one of the next checkpoints joins it with all
+that follow, and writes those again. So the tail is cut where the table is a multiple of these."""
 TAIL_SECONDS: Final = 10.0
-"""By then a tail is written although it is no whole row group: at a rate at which it does not fill, what that costs is little."""
+"""By then a tail is written although it fills no row group: at a rate at which it does not, what that costs is little. One that holds
+more than a row group, because a flush took long, has this time again for each, to fill the next."""
 BACKLOG_TAILS: Final = 2
-"""The tail grows to this many times its usual size while a flush is under way; then the engine waits for it."""
+"""The tail grows to this many times its usual size at most while a flush is under way; then the engine waits for it."""
 PACE_SECONDS_MAX: Final = 0.03
 RETRY_SECONDS_MAX: Final = 5.0
 NO_ROWS: Final = pa.RecordBatch.from_pylist([], STORED)
@@ -82,7 +84,8 @@ class Engine:
         self._steps, self._context, self._limits, self._watch, self._sleep = steps, context, limits or Limits(), watch, sleep
         self._writer = ThreadPoolExecutor(1, "flush")
         self._flush: Future[None] | None = None
-        self._flushed_at = time.monotonic()
+        self._begun_at = time.monotonic()
+        """When the tail was last seen empty."""
         self._frozen_state = b""
         self._asked = self._stretch = 1
         self._stopping = threading.Event()
@@ -160,12 +163,16 @@ class Engine:
         return taken
 
     def _events_wanted(self) -> int:
-        """Events to take next: no more than fill the tail exactly, for not all need be new; none while it is full and being written."""
-        rows, full = self._store.tail_rows, self._limits.tail_rows
-        if rows >= BACKLOG_TAILS * full:
+        """Events to take next: no more than fill a row group exactly, for not all need be new; none while there is no room for one more."""
+        room = self._room()
+        if self._store.tail_rows + room > BACKLOG_TAILS * self._limits.tail_rows:
             return 0
-        # Twice as many each time that none was new, or a stream of duplicates would be taken one by one before a tail that is nearly full.
-        return min(ROUND_EVENTS, (full - rows % full) * self._stretch)
+        # Twice as many each time that none was new, or duplicates before a row group that is nearly full would be taken one by one.
+        return min(ROUND_EVENTS, room * self._stretch)
+
+    def _room(self) -> int:
+        """Rows until the table and the tail together are whole row groups, at least one."""
+        return self._limits.tail_rows - self._store.rows % self._limits.tail_rows
 
     # ---- from entries to an addition ------------------------------------------------------------------------------------
 
@@ -205,14 +212,16 @@ class Engine:
     # ---- writing --------------------------------------------------------------------------------------------------------
 
     def flush_when_due(self) -> None:
-        """Begin a flush when the tail is full or old, and wait for one that cannot keep up."""
-        if self._flush is not None and self._flush.done():
+        """Begin a flush when the tail makes whole row groups, or is old, and wait for one that cannot keep up."""
+        full, waits = self._limits.tail_rows, not self._events_wanted()
+        if self._flush is not None and (waits or self._flush.done()):
             self._flush_ended()
-        rows, age, full = self._store.tail_rows, time.monotonic() - self._flushed_at, self._limits.tail_rows
-        if rows >= BACKLOG_TAILS * full and self._flush is not None:
-            self._flush_ended()
-        whole = rows >= full and (rows % full == 0 or rows >= BACKLOG_TAILS * full)
-        if self._flush is None and (whole or age >= self._limits.tail_seconds):
+        rows = self._store.tail_rows
+        if self._store.tail_empty:
+            self._begun_at = time.monotonic()
+        whole = rows > 0 and self._room() == full
+        old = time.monotonic() - self._begun_at >= self._limits.tail_seconds * (1 + rows // full)
+        if self._flush is None and (whole or waits or old):
             self._begin_flush()
 
     def flush(self) -> None:
@@ -224,7 +233,7 @@ class Engine:
             self._flush_ended()
 
     def _begin_flush(self) -> None:
-        self._flushed_at = time.monotonic()
+        self._begun_at = time.monotonic()
         if self._store.freeze():
             self._ids.freeze()
             self._frozen_state = self._steps.state()  # of the frozen positions: a flush that is tried again must write this one

@@ -58,6 +58,7 @@ class DuckDBStore:
         self._merging = Merging(self._connection, self._writing)
         self._durable = dict(self._connection.execute('select "partition", "offset" from positions').fetchall())
         self._positions = dict(self._durable)
+        self._written_rows = _rows(self._connection)
         self._tail, self._frozen = Tail(_flushes(self._connection) + 1), None  # type: Tail, Tail | None
         self._no_sums = sums(ROWS.empty_table(), self._connection)
         self._cursors: list[duckdb.DuckDBPyConnection] = []
@@ -92,9 +93,20 @@ class DuckDBStore:
             self._tail.replayed.update(dict.fromkeys(ids, at_us))
 
     @property
+    def rows(self) -> int:
+        """Events in the database and in the tails."""
+        with self._lock:
+            return self._written_rows + (self._frozen.rows if self._frozen is not None else 0) + self._tail.rows
+
+    @property
     def tail_rows(self) -> int:
         """Rows that wait for the next flush."""
         return self._tail.rows
+
+    @property
+    def tail_empty(self) -> bool:
+        """Whether nothing at all waits for the next flush."""
+        return self._tail.empty
 
     @property
     def flushing(self) -> bool:
@@ -154,6 +166,7 @@ class DuckDBStore:
             writer.commit()
             with self._lock:
                 self._frozen = None
+                self._written_rows += frozen.rows
                 self._durable.update(frozen.positions)
         finally:
             writer.close()  # rolls back what was not committed
@@ -359,6 +372,11 @@ class DuckDBStore:
 
 
 _FLUSHES: Final = "flushes"
+
+
+def _rows(connection: duckdb.DuckDBPyConnection) -> int:
+    (row,) = connection.execute("select count(*) from events").fetchall()
+    return int(row[0])
 
 
 def _flushes(connection: duckdb.DuckDBPyConnection) -> int:
