@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecompulse.contract.names import first_twice, names_at_most, names_at_most_of_each, names_in, twice
-from ecompulse.contract.read import Unreadable, read_events, read_lines
+from ecompulse.contract.read import read_events, read_lines
+from ecompulse.contract.unreadable import Unreadable
 
 from .strategies import body_of, events
 from .test_verdicts import field_of, json_values, verdicts

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from ecompulse.contract.check import check
 from ecompulse.contract.event import TEXT_LIMIT
-from ecompulse.contract.read import Read, Unreadable, may_be_one, read_events, read_lines, read_ones
+from ecompulse.contract.read import Read, may_be_one, read_events, read_lines, read_ones
+from ecompulse.contract.unreadable import Unreadable
 
 from .strategies import RECEIVED_US
 from .test_verdicts import field_of, verdicts

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from ecompulse.contract.check import check
 from ecompulse.contract.event import EVENT_TYPES
-from ecompulse.contract.read import Read, Unreadable, from_dicts, read_events, read_lines
+from ecompulse.contract.read import Read, from_dicts, read_events, read_lines
+from ecompulse.contract.unreadable import Unreadable
 
 from .strategies import RECEIVED_US, Event, body_of, events, spoils
 

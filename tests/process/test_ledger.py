@@ -15,7 +15,7 @@ from ecompulse.contract.check import check
 from ecompulse.contract.columns import DeadLetter
 from ecompulse.contract.event import Event
 from ecompulse.log.sqlite import SqliteAppender, file, retain
-from ecompulse.process.engine import COUNTED_ONE_BY_ONE, FEW_ROWS, count
+from ecompulse.process.outcomes import COUNTED_ONE_BY_ONE, FEW_ROWS, count
 from ecompulse.process.service import Processing
 from ecompulse.store import LedgerKey
 

@@ -16,8 +16,9 @@ from ecompulse.collect.answer import Answer, Rejected, Verdict, unreadable
 from ecompulse.collect.recent import Recent
 from ecompulse.contract.check import Checked, check
 from ecompulse.contract.columns import LOGGED, DeadLetter, Violation, nulls
-from ecompulse.contract.read import Read, Unreadable, read_events, read_ones
+from ecompulse.contract.read import Read, read_events, read_ones
 from ecompulse.contract.rows import EventRows
+from ecompulse.contract.unreadable import Unreadable
 
 SHOWN_ID_LIMIT: Final = 200
 """Characters of a wrong event_id that are told back."""

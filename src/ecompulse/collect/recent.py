@@ -13,7 +13,6 @@ import pyarrow as pa
 from ecompulse.contract.columns import FILLED_TIME
 
 Words = np.ndarray[Any, np.dtype[np.uint64]]
-
 Integers = np.ndarray[Any, np.dtype[np.int64]]
 
 SLOTS: Final = 1 << 18

@@ -26,8 +26,9 @@ from ecompulse.contract.ddl import duckdb_events, postgres_events
 from ecompulse.contract.event import EVENT_TYPES
 from ecompulse.contract.jsonschema import json_schema
 from ecompulse.contract.markdown import event_type_section, schema_page
-from ecompulse.contract.read import Read, Unreadable, read_events, read_lines
+from ecompulse.contract.read import Read, read_events, read_lines
 from ecompulse.contract.typescript import typescript
+from ecompulse.contract.unreadable import Unreadable
 
 LINES_AT_ONCE: Final = 2_000
 """Lines of NDJSON checked together: enough for columns to pay, few enough for any file to fit in memory."""

@@ -7,7 +7,6 @@ there twice. Where decoding fails, each event is decoded alone, to say what is w
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -31,10 +30,7 @@ from ecompulse.contract.names import (
     twice,
 )
 from ecompulse.contract.rows import EventRows
-
-
-class Unreadable(ValueError):
-    """The body is not JSON, or not of a shape that can hold events; the text says where."""
+from ecompulse.contract.unreadable import MALFORMED, Unreadable, unreadable
 
 
 class Rejection(Struct, frozen=True):
@@ -104,8 +100,8 @@ def read_events(body: bytes) -> Read:
                 return _one_event(_one.decode(body), body)
     except msgspec.ValidationError:
         pass  # some event is not of the contract's types: look at each below
-    except _MALFORMED as error:
-        raise _unreadable(body, error) from None
+    except MALFORMED as error:
+        raise unreadable(body, error) from None
     raws, sent_at = _split(body)
     return _unless_alone(_each(raws, sent_at), raws, body)
 
@@ -128,7 +124,7 @@ def read_lines(body: bytes) -> Read:
                 if names_at_most(body) == sum(names := rows.names()):
                     return Read(rows, range(len(lines)), [], lines.__getitem__)
                 return _looked_at(rows, names, names_at_most_of_each(lines), list(range(len(lines))), lines.__getitem__, rejected=[])
-        except _MALFORMED:
+        except MALFORMED:
             pass  # which line, and why, is found below
     read = _each(lines, None)
     if not read.events and all(rejection.reason.startswith(_NOT_JSON) for rejection in read.rejected):
@@ -150,7 +146,7 @@ def read_ones(bodies: Sequence[bytes]) -> EventRows | None:
     joined = b"\n".join(bodies)
     try:
         events = _one.decode_lines(joined) if not _has_nul(joined) else []
-    except _MALFORMED:
+    except MALFORMED:
         return None
     if len(events) != len(bodies):
         return None
@@ -176,12 +172,9 @@ def from_dicts(dicts: Sequence[dict[str, Any]], raws: Sequence[bytes] | None = N
     return Read(EventRows.of(events), positions, rejected, lambda index: raws[index] if raws is not None else _encode(dicts[index]))
 
 
-_MALFORMED: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _NOT_JSON: Final = "not JSON: "
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 """Windows' tools write it before UTF-8; RFC 8259, section 8.1 allows to ignore it."""
-_HALF_A_PAIR: Final = re.compile(rb"(?<!\\)(?:\\\\)*(\\u[dD][89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F]..)")
-"""An escape such as \\ud800 that is half of a surrogate pair: no Unicode text, so no database keeps it."""
 
 
 def _one_event(event: Event, body: bytes) -> Read:
@@ -223,28 +216,6 @@ def _unless_alone(read: Read, raws: list[bytes], body: bytes) -> Read:
     return read
 
 
-def _unreadable(body: bytes, error: Exception) -> Unreadable:
-    if isinstance(error, RecursionError):
-        return Unreadable(f"nested too deeply: at most {NESTING_LIMIT} levels are taken (1 body of {len(body)} bytes)")
-    if isinstance(error, UnicodeDecodeError):
-        return Unreadable(f"not UTF-8: byte {_first_bad_byte(body)}")
-    if body[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in body[:2]:
-        return Unreadable("byte 0: this looks like UTF-16; send UTF-8")
-    half = _HALF_A_PAIR.search(body)
-    if half is not None:
-        return Unreadable(f"byte {half.start(1)}: {half.group(1)[:6].decode(errors='replace')} is half of a surrogate pair")
-    told = str(error)
-    return Unreadable(told if re.search(r"\d", told) else f"{told} (after byte {len(body)})")
-
-
-def _first_bad_byte(body: bytes) -> int:
-    try:
-        body.decode()
-    except UnicodeDecodeError as error:
-        return error.start
-    return len(body)
-
-
 def _split(body: bytes) -> tuple[list[bytes], str | None]:
     """The bytes of each event of a body, and the `sent_at` beside them."""
     start = body.lstrip()[:1]
@@ -260,8 +231,8 @@ def _split(body: bytes) -> tuple[list[bytes], str | None]:
             _look_around(body, raws, fields)
             return raws, wrapped.sent_at
         _anything.decode(body)
-    except _MALFORMED as error:
-        raise _unreadable(body, error) from None
+    except MALFORMED as error:
+        raise unreadable(body, error) from None
     raise Unreadable('byte 0: an event is a JSON object; send one, an array of them, or {"events": […]}')
 
 
@@ -287,8 +258,8 @@ def _each(raws: list[bytes], sent_at: str | None) -> Read:
             found = _one.decode(raw)
         except msgspec.ValidationError as error:
             found = _closer(index, raw, error)
-        except _MALFORMED as error:
-            found = Rejection(index, None, "", f"{_NOT_JSON}{_unreadable(raw, error)}", raw)
+        except MALFORMED as error:
+            found = Rejection(index, None, "", f"{_NOT_JSON}{unreadable(raw, error)}", raw)
         if isinstance(found, Rejection):
             rejected.append(found)
         elif found is not None:
@@ -338,7 +309,7 @@ def _closer(index: int, raw: bytes, wrong_type: msgspec.ValidationError | None) 
         wrong = named_wrong(str(wrong_type)) if wrong_type is not None else Wrong(_undecodable(raw), hidden)
         return Rejection(index, None, wrong.field, wrong.reason, raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as malformed:  # where nothing was decoded it is no JSON either
-        return Rejection(index, None, "", f"{_NOT_JSON}{_unreadable(raw, malformed)}", raw)
+        return Rejection(index, None, "", f"{_NOT_JSON}{unreadable(raw, malformed)}", raw)
     path = twice(raw, found)
     if path is not None:
         return Rejection(index, _told_id(found), path, TWICE, raw)

@@ -20,13 +20,13 @@ import pyarrow as pa
 from msgspec import Struct
 
 from ecompulse.contract.columns import LOGGED, STORED, DeadLetter, nulls, widened
-from ecompulse.contract.event import EVENT_TYPES
 from ecompulse.contract.write import to_events
 from ecompulse.log import DamagedEntry, Entry, LogError, Reader
 from ecompulse.process.fingerprint import fingerprints
 from ecompulse.process.identify import DUPLICATE, NEW, REUSED, Ids
+from ecompulse.process.outcomes import GROUPED_BY, count, key_of
 from ecompulse.process.step import Context, StepFailed, Steps
-from ecompulse.store import Addition, LedgerKey, Outcome, PlacedLetter, StoreError
+from ecompulse.store import Addition, LedgerKey, PlacedLetter, StoreError
 from ecompulse.store.duckdb import DuckDBStore
 
 logger = logging.getLogger(__name__)
@@ -307,38 +307,6 @@ def stored(batch: pa.RecordBatch) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(arrays, schema=STORED)
 
 
-FEW_ROWS: Final = 256
-"""Rows up to which it is not worth a look whether all came from one sender."""
-COUNTED_ONE_BY_ONE: Final = 4_096
-"""Rows that cost less to count in Python (0.2 µs each) than to group in Arrow, which takes a millisecond to begin."""
-_BY: Final = ["site", "dialect", "sender_key", "event_type"]
-
-
-def count(ledger: Counter[LedgerKey], rows: pa.RecordBatch, outcome: Outcome) -> None:
-    """Add rows to the ledger."""
-    if not len(rows):
-        return
-    senders = [rows.column(name).unique() for name in _BY[:-1]] if len(rows) > FEW_ROWS else []
-    if senders and all(len(values) == 1 for values in senders):  # as mostly
-        kinds = rows.column(_BY[-1]).value_counts()
-        sender = tuple(values[0].as_py() for values in senders)
-        counts = {(*sender, kind): number for kind, number in zip(*(part.to_pylist() for part in kinds.flatten()), strict=True)}
-    elif len(rows) <= COUNTED_ONE_BY_ONE:
-        counts = Counter(zip(*(rows.column(name).to_pylist() for name in _BY), strict=True))
-    else:
-        table = pa.Table.from_batches([rows.select(_BY)]).group_by(_BY, use_threads=False).aggregate([([], "count_all")])
-        keys = zip(*(table[name].to_pylist() for name in _BY), strict=True)
-        counts = Counter(dict(zip(keys, table["count_all"].to_pylist(), strict=True)))
-    for (site, dialect, key, kind), number in counts.items():
-        ledger[LedgerKey(site, dialect, key or "", kind, outcome)] += number
-
-
-def key_of(letter: DeadLetter, outcome: Outcome) -> LedgerKey:
-    """What a dead letter counts as."""
-    known = letter.event_type if letter.event_type in EVENT_TYPES else ""  # whatever a sender wrote must not make keys without end
-    return LedgerKey(letter.site, letter.dialect, letter.sender_key or "", known or "", outcome)
-
-
 def _letters(rows: pa.RecordBatch, reason: str, field: str) -> list[PlacedLetter]:
     if not len(rows):
         return []
@@ -355,7 +323,8 @@ def _letters(rows: pa.RecordBatch, reason: str, field: str) -> list[PlacedLetter
 
 def _plain(rows: pa.RecordBatch) -> list[dict[str, Any]]:
     received = rows.column("received_at").cast(pa.int64())
-    plain: list[dict[str, Any]] = rows.select(["log_partition", "log_offset", *_BY]).append_column("received_us", received).to_pylist()
+    told = rows.select(["log_partition", "log_offset", *GROUPED_BY]).append_column("received_us", received)
+    plain: list[dict[str, Any]] = told.to_pylist()
     return plain
 
 

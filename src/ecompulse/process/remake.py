@@ -17,9 +17,10 @@ from msgspec import Struct
 from ecompulse.contract.columns import LOGGED
 from ecompulse.log import DamagedEntry, Entry, Reader
 from ecompulse.log.sqlite.append import PARTITIONS_MAX
-from ecompulse.process.engine import NO_ROWS, ROUND_EVENTS, TAIL_ROWS, count, key_of, placed, stepped
+from ecompulse.process.engine import NO_ROWS, ROUND_EVENTS, TAIL_ROWS, placed, stepped
 from ecompulse.process.fingerprint import fingerprints
 from ecompulse.process.link import link_ids
+from ecompulse.process.outcomes import count, key_of
 from ecompulse.process.step import Context, StepFailed, Steps
 from ecompulse.store import Addition, LedgerKey, PlacedLetter
 from ecompulse.store.duckdb import DuckDBStore

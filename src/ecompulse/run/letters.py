@@ -182,7 +182,7 @@ def _read(letter: Letter, now_us: int) -> pa.RecordBatch | Replayed:
     # What reads and checks events is the collector's, 0.1 s of a start that processing does without until somebody mends a letter.
     from ecompulse.collect.dialects.again import read_again
     from ecompulse.contract.check import check
-    from ecompulse.contract.read import Unreadable
+    from ecompulse.contract.unreadable import Unreadable
 
     try:
         read = read_again(letter.dialect, letter.body, letter.site)

@@ -9,7 +9,8 @@ from ecompulse.collect.body import JSON_TYPES, LINE_TYPES, json_body
 from ecompulse.collect.commit import Intake
 from ecompulse.collect.dialects import cloudevents
 from ecompulse.collect.door import Door
-from ecompulse.contract.read import Unreadable, may_be_one, read_events, read_lines
+from ecompulse.contract.read import may_be_one, read_events, read_lines
+from ecompulse.contract.unreadable import Unreadable
 
 NAME: Final = "canonical"
 TYPES: Final = JSON_TYPES | LINE_TYPES | cloudevents.TYPES
