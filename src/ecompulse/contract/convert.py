@@ -7,6 +7,7 @@ end to end, converted in one call, and cut apart again; columns that hold nothin
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final, Literal, get_args
 
@@ -24,6 +25,7 @@ from ecompulse.contract.event import (
     MONEY_FIELDS,
     PROPERTY_FIELDS,
     Event,
+    Item,
 )
 from ecompulse.contract.ids import ids
 from ecompulse.contract.money import money_array, scaled, scaled_money
@@ -50,6 +52,14 @@ class Block(Struct, frozen=True):
 _NONE: Final = Block([], np.zeros((0, 0)))
 
 
+class Purchase(Struct, frozen=True, gc=False):
+    """The lines of an event that has some; `prices` are those of `items` in ten-thousandths."""
+
+    row: int
+    items: Sequence[Item]
+    prices: list[int]
+
+
 class Columns(Struct):
     """A batch under construction."""
 
@@ -73,6 +83,7 @@ class Columns(Struct):
     """Ten-thousandths of the sums of money that occur; 0 where there is none."""
     numbers: Block
     """The other numbers that occur; NaN where there is none."""
+    purchases: list[Purchase]
 
 
 def to_columns(events: Sequence[Event], received_at_us: int) -> Columns:
@@ -97,13 +108,14 @@ def to_columns(events: Sequence[Event], received_at_us: int) -> Columns:
     kinds = _kinds(texts["event_type"], arrays["event_type"])
     money = _money(held["money"], count, arrays, wrong)
     numbers = _numbers(held["integer"], held["number"], count, arrays, wrong)
+    purchases: list[Purchase] = []
     for name, values in held["items"].items():
-        arrays[name] = _items(values, rows.rests, wrong)
+        arrays[name], purchases = _items(values, rows.rests, wrong)
     if len(wrong) > 1:
         wrong.sort(key=_place)
     names = [*_ALWAYS, *(name for columns in held.values() for name in columns)]
     places = {name: place for place, name in enumerate(texts)}
-    return Columns(count, received_at_us, arrays, names, wrong, kinds, texts, lengths, places, money, numbers)
+    return Columns(count, received_at_us, arrays, names, wrong, kinds, texts, lengths, places, money, numbers, purchases)
 
 
 def _held(rows: EventRows) -> tuple[dict[str, Values], dict[Kind, dict[str, Values]]]:
@@ -242,37 +254,30 @@ def _cut(block: pa.Array, names: list[str], count: int, arrays: dict[str, pa.Arr
         arrays[name] = block.slice(place * count, count)
 
 
-def _items(values: Values, rests: dict[int, Rest], wrong: list[Violation]) -> pa.Array:
-    offsets, ids, names, categories, quantities, prices, extras = [0], [], [], [], [], [], []
-    present = np.zeros(len(values), bool)
+def _items(values: Values, rests: dict[int, Rest], wrong: list[Violation]) -> tuple[pa.Array, list[Purchase]]:
+    """The lines of purchases as a column, and as they came."""
+    column: list[list[tuple[Any, ...]] | None] = [None] * len(values)
+    purchases = []
     for row, items in enumerate(values):
-        if items is not None:
-            present[row] = True
-            kept = rests[row].items if row in rests else ()
-            for index, item in enumerate(items):
-                price = scaled_money(item.price)
-                if price is None:
-                    told = 'must be a decimal number such as 19.99 or "19.99"'
-                    wrong.append(Violation(row, f"properties.items.{index}.price", told))
-                small = abs(item.quantity) < _INT32
-                if not small:
-                    wrong.append(Violation(row, f"properties.items.{index}.quantity", "is out of range"))
-                ids.append(item.product_id)
-                names.append(item.product_name)
-                categories.append(item.product_category)
-                quantities.append(item.quantity if small else 0)
-                prices.append(price or 0)
-                extras.append(kept[index] if kept else None)
-        offsets.append(len(ids))
-    lines = pa.StructArray.from_arrays(
-        [
-            pa.array(ids, pa.string()),
-            pa.array(names, pa.string()),
-            pa.array(categories, pa.string()),
-            pa.array(quantities, pa.int32()),
-            money_array(np.array(prices, np.int64)),
-            pa.array(extras, pa.string()),
-        ],
-        fields=list(ITEM),
-    )
-    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), lines, type=pa.list_(ITEM), mask=pa.array(~present))
+        if items is None:
+            continue
+        kept = rests[row].items if row in rests else ()
+        lines, prices = [], []
+        for index, item in enumerate(items):
+            price = scaled_money(item.price)
+            if price is None:
+                told = 'must be a decimal number such as 19.99 or "19.99"'
+                wrong.append(Violation(row, f"properties.items.{index}.price", told))
+            small = abs(item.quantity) < _INT32
+            if not small:
+                wrong.append(Violation(row, f"properties.items.{index}.quantity", "is out of range"))
+            prices.append(price or 0)
+            extra = kept[index] if kept else None
+            quantity, exact = item.quantity if small else 0, Decimal(prices[-1]).scaleb(-4)
+            lines.append((item.product_id, item.product_name, item.product_category, quantity, exact, extra))
+        column[row] = lines
+        purchases.append(Purchase(row, items, prices))
+    return pa.array(column, _ITEMS), purchases
+
+
+_ITEMS: Final = pa.list_(ITEM)

@@ -74,9 +74,3 @@ def money_array(units: Integers, present: Mask | None = None) -> pa.Array:
     words[:, 1] = units >> 63
     validity = None if present is None or present.all() else pa.py_buffer(np.packbits(present, bitorder="little"))
     return pa.Array.from_buffers(MONEY, len(units), [validity, pa.py_buffer(words)])
-
-
-def scaled_values(array: pa.Array) -> Integers:
-    """The ten-thousandths of a money array (0 where null): the lower word of each decimal, which holds all of decimal(18, 4)."""
-    words = np.frombuffer(array.buffers()[1], np.int64).reshape(-1, 2)[array.offset : array.offset + len(array), 0]
-    return words if not array.null_count else np.where(array.is_valid().to_numpy(zero_copy_only=False), words, 0)

@@ -20,9 +20,10 @@ from ecompulse.contract.event import (
     PROPERTY_FIELDS,
     SOURCES,
     TEXT_LIMIT,
+    Item,
     text_limit,
 )
-from ecompulse.contract.money import Integers, Mask, scaled_values
+from ecompulse.contract.money import Mask
 
 Found = Iterator[tuple[Mask, str, str]]
 """(rows that break the rule, field path, reason)."""
@@ -157,53 +158,37 @@ _RESTS: Final = frozenset({"properties", "metadata", "extra"})
 
 
 def _purchases(columns: Columns) -> Iterator[Violation]:
-    """The lines of each purchase, and whether it adds up (items − discount + shipping + tax = total, within a cent)."""
-    arrays = columns.arrays
-    items = arrays["items"]
-    if items.null_count == len(items):
-        return
-    rows = np.flatnonzero(items.is_valid().to_numpy(zero_copy_only=False))
-    offsets = np.frombuffer(items.buffers()[1], np.int32).astype(np.int64)
-    starts, ends = offsets[rows], offsets[rows + 1]
-    counts = ends - starts
-    for row in rows[(counts < 1) | (counts > ITEMS_LIMIT)].tolist():
-        yield Violation(row, "properties.items", f"must have 1 to {ITEMS_LIMIT} lines")
-    lines = items.values
-    yield from _lines(lines, rows, starts, ends)
-    total, discount, shipping, tax = (scaled_values(arrays[name])[rows] for name in ("total", "discount", "shipping", "tax"))
-    due = _sums(lines, starts, ends) - discount + shipping + tax
-    off = arrays["total"].is_valid().to_numpy(zero_copy_only=False)[rows] & (np.abs(due - total) > CENT)
-    for at in np.flatnonzero(off).tolist():
-        told = f"is {total[at] / 10_000:.2f}, but items − discount + shipping + tax make {due[at] / 10_000:.2f}"
-        yield Violation(int(rows[at]), "properties.total", told)
+    """The lines of each purchase, and whether it adds up (items − discount + shipping + tax = total, within a cent).
+
+    Purchases are few among events, and of a few lines each: one after the other they take less than calls for whole columns.
+    """
+    sums = dict(zip(columns.money.names, columns.money.numbers, strict=True))
+    for purchase in columns.purchases:
+        row, items = purchase.row, purchase.items
+        if not 1 <= len(items) <= ITEMS_LIMIT:
+            yield Violation(row, "properties.items", f"must have 1 to {ITEMS_LIMIT} lines")
+        for index, (item, price) in enumerate(zip(items, purchase.prices, strict=True)):
+            for field, told in _line(item, price):
+                yield Violation(row, f"properties.items.{index}.{field}", told)
+        total, discount, shipping, tax = (int(sums[name][row]) if name in sums else 0 for name in ("total", "discount", "shipping", "tax"))
+        due = sum(item.quantity * price for item, price in zip(items, purchase.prices, strict=True)) - discount + shipping + tax
+        if abs(due - total) > CENT and columns.arrays["total"][row].is_valid:
+            told = f"is {total / 10_000:.2f}, but items − discount + shipping + tax make {due / 10_000:.2f}"
+            yield Violation(row, "properties.total", told)
 
 
-def _lines(lines: pa.StructArray, rows: Integers, starts: Integers, ends: Integers) -> Iterator[Violation]:
-    quantities, prices = lines.field("quantity").to_numpy(), scaled_values(lines.field("price"))
+def _line(item: Item, price: int) -> Iterator[tuple[str, str]]:
+    """What is wrong with a line whose price is so many ten-thousandths: (field, reason)."""
     limit = text_limit("product_id")
-    lengths = pc.utf8_length(lines.field("product_id")).to_numpy()
-    wrongs: list[tuple[Mask, str, str]] = [
-        ((lengths == 0) | (lengths > limit), "product_id", f"must not be empty, nor longer than {limit:,} characters"),
-        ((quantities < 1) | (quantities > QUANTITY_LIMIT), "quantity", f"must be from 1 to {QUANTITY_LIMIT:,}"),
-        (prices < 0, "price", "must be 0 or more"),
-    ]
-    for name in ("product_name", "product_category"):
-        too_long = _flags(pc.greater(pc.utf8_length(lines.field(name)), text_limit(name)))
-        wrongs.append((too_long, name, f"is longer than {text_limit(name):,} characters"))
-    for line in np.flatnonzero(np.logical_or.reduce([mask for mask, _, _ in wrongs])).tolist():
-        purchase = int(np.searchsorted(ends, line, side="right"))
-        name, told = next((name, told) for mask, name, told in wrongs if mask[line])
-        yield Violation(int(rows[purchase]), f"properties.items.{line - int(starts[purchase])}.{name}", told)
-
-
-def _sums(lines: pa.StructArray, starts: Integers, ends: Integers) -> Integers:
-    """Quantity times price of the lines of each purchase, in ten-thousandths; Python's integers where 64 bits might not hold them."""
-    quantities, prices = lines.field("quantity").to_numpy().astype(np.int64), scaled_values(lines.field("price"))
-    if np.abs(quantities.astype(float) * prices).max(initial=0) * ITEMS_LIMIT > 2.0**61:
-        quantities, prices = quantities.astype(object), prices.astype(object)
-    sums = np.concatenate([[0], np.cumsum(quantities * prices)])
-    told: Integers = sums[ends] - sums[starts]  # of a cumulated sum that wrapped around, the differences are right
-    return told
+    if not 1 <= len(item.product_id) <= limit:
+        yield "product_id", f"must not be empty, nor longer than {limit:,} characters"
+    if not 1 <= item.quantity <= QUANTITY_LIMIT:
+        yield "quantity", f"must be from 1 to {QUANTITY_LIMIT:,}"
+    if price < 0:
+        yield "price", "must be 0 or more"
+    for field, text in (("product_name", item.product_name), ("product_category", item.product_category)):
+        if text is not None and len(text) > text_limit(field):
+            yield field, f"is longer than {text_limit(field):,} characters"
 
 
 RULES: Final[tuple[Callable[[Columns], Found], ...]] = (_event_type, _time, _who, _vocabularies, _required, _ranges, _sizes)
