@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ecompulse.contract.columns import STORED
 from ecompulse.store.duckdb.views import narrowed
 
 
@@ -22,3 +23,9 @@ def test_only_the_columns_that_are_named_are_bound(sql: str) -> None:
 )
 def test_what_has_no_events_or_calls_itself_stays_as_it_is(sql: str) -> None:
     assert narrowed(sql) == (sql, ()), "beside a part that calls itself, the events would be made once and kept, however many"
+
+
+def test_events_that_are_only_counted_need_one_column_and_a_narrow_one() -> None:
+    _, columns = narrowed("select count(*) from events")
+    (column,) = columns
+    assert STORED.field(column).type.bit_width <= 16

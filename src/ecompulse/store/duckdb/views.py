@@ -16,6 +16,8 @@ from ecompulse.store.duckdb.relations import READINGS
 DURABLE: Final = "events.main"
 TAIL: Final = "tail_named"
 """Stands for the rows of the tail with some of their columns."""
+_LEAST: Final = "log_partition"
+"""What is read to count events of which no column is named: a few bits a row, and to read ten million ids instead takes 60 ms more."""
 _WORD: Final = re.compile(r"\w+")
 _WITH: Final = re.compile(r"(?:\s|--[^\n]*\n)*with\b(?P<recursive>\s+recursive\b)?", re.IGNORECASE)
 
@@ -59,7 +61,7 @@ def narrowed(sql: str) -> tuple[str, tuple[str, ...]]:
     words = set(_WORD.findall(sql.lower()))
     if "events" not in words:
         return sql, ()
-    columns = tuple(name for name in STORED.names if name in words) or ("event_id",)
+    columns = tuple(name for name in STORED.names if name in words) or (_LEAST,)
     chosen = ", ".join(f'"{name}"' for name in columns)
     events = f"events as not materialized (select {chosen} from {DURABLE}.events union all select {chosen} from {TAIL})"
     begun = _WITH.match(sql)
