@@ -70,6 +70,15 @@ def test_a_position_may_lie_within_an_entry_and_no_more_is_read_than_asked_for(t
     assert users(reader.read({0: 6}, 9)) == ["b-1"]
 
 
+def test_all_that_is_asked_for_is_read_at_once_however_many_entries_hold_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ecompulse.log.sqlite.read.ENTRIES_MAX", 4)
+    appender, reader = SqliteAppender(tmp_path), SqliteReader(tmp_path)
+    for n in range(13):
+        appender.append(events(2, str(n)), [])
+    for position in range(27):
+        assert sum(entry.count for entry in reader.read({0: position}, 1_000)) == 26 - position
+
+
 def test_several_partitions_share_what_is_asked_for(tmp_path: Path) -> None:
     reader = SqliteReader(tmp_path)
     for partition, count in ((0, 10), (1, 2), (2, 10)):

@@ -124,12 +124,15 @@ def _must_keep_rows(name: str, before: pa.RecordBatch, after: object) -> None:
     if after.num_rows != before.num_rows:
         raise StepFailed(f"the step {name!r} made {after.num_rows} rows of {before.num_rows}; a step keeps every row")
     had, has = before.schema.names, after.schema.names
-    if lost := sorted(set(had).difference(has), key=had.index):
-        raise StepFailed(f"the step {name!r} dropped {', '.join(lost)}; a step adds or replaces columns")
-    if unknown := [column for column in has if column not in _STORED and column not in had and not column.startswith("_")]:
+    added = has[len(had) :]
+    if has[: len(had)] != had:  # most steps add columns behind the others
+        if lost := sorted(set(had).difference(has), key=had.index):
+            raise StepFailed(f"the step {name!r} dropped {', '.join(lost)}; a step adds or replaces columns")
+        added = [column for column in has if column not in had]
+    if unknown := [column for column in added if column not in _STORED and not column.startswith("_")]:
         raise StepFailed(
             f"the step {name!r} added {', '.join(unknown)}, which the table events does not have; "
             "fill one of its columns, or write a property (steps.properties.put_property)"
         )
-    if "event_id" in before.schema.names and not after.column("event_id").equals(before.column("event_id")):
+    if "event_id" in had and not after.column("event_id").equals(before.column("event_id")):
         raise StepFailed(f"the step {name!r} changed event_id or the order of rows; a step keeps both")

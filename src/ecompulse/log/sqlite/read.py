@@ -43,28 +43,28 @@ class SqliteReader:
         for waiting, partition in zip(range(len(partitions), 0, -1), partitions, strict=True):
             position, left = positions.get(partition, 0), -(-events_max // waiting)  # what one leaves of its share is the next ones'
             events_max -= left
-            while left > 0:
+            more = True
+            while more and left > 0:
                 try:
-                    got = self._read(partition, position, left)
+                    got, more = self._read(partition, position, left)
                 except DamagedEntry:
                     if entries:  # first what is whole; the next read begins at the damage
                         return entries
                     raise
                 entries += got
                 left -= sum(entry.count for entry in got)
-                if not got:
-                    break
-                position = got[-1].offset + got[-1].count
+                position = got[-1].offset + got[-1].count if got else position
             events_max += left
         return entries
 
-    def _read(self, partition: int, position: int, events_max: int) -> list[Entry]:
+    def _read(self, partition: int, position: int, events_max: int) -> tuple[list[Entry], bool]:
+        """Entries of one file from a position on, and whether there may be more behind them."""
         firsts = file.firsts(self.folder, partition)
         at = max((index for index, first in enumerate(firsts) if first <= position), default=None)
         if at is None:
             if firsts:
                 raise self._missing(partition, position, firsts[0], "gone; the store has not had them")
-            return []
+            return [], False
         first, ends = firsts[at], firsts[at + 1] if at + 1 < len(firsts) else _FOREVER
         entries: list[Entry] = []
         try:
@@ -88,7 +88,7 @@ class SqliteReader:
                 raise self._unreadable(error, partition, first, position, ends) from error
         if not entries and ends != _FOREVER:  # a later file begins behind this: what lay between was cut off
             raise self._missing(partition, position, ends, "missing")
-        return entries
+        return entries, len(entries) == ENTRIES_MAX or (bool(entries) and ends != _FOREVER)
 
     def _entry(self, partition: int, row: file.Row, first: int, position: int) -> Entry:
         """The entry of a row, from `position` on."""
