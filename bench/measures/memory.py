@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
@@ -57,6 +58,14 @@ def memory(setting: Setting) -> list[Figure]:
     return _figures(samples, sent.events / sent.seconds)
 
 
+def _by_minute(samples: list[tuple[float, dict[str, float]]], told: Callable[[list[float]], float]) -> list[int]:
+    """What `told` says of all processes' memory in each minute."""
+    minutes: dict[int, list[float]] = {}
+    for at, used in samples:
+        minutes.setdefault(int(at / 60), []).append(sum(used.values()))
+    return [round(float(told(sums))) for _, sums in sorted(minutes.items())]
+
+
 def _figures(samples: list[tuple[float, dict[str, float]]], rate: float) -> list[Figure]:
     late = samples[len(samples) // 3 :]
     hours, sums = np.array([at / 3600 for at, _ in late]), np.array([sum(used.values()) for _, used in late])
@@ -65,8 +74,7 @@ def _figures(samples: list[tuple[float, dict[str, float]]], rate: float) -> list
     detail: dict[str, Any] = {
         "minutes": MINUTES, "events_per_second": round(rate), "samples": len(samples), "mib_per_hour": round(slope, 1),
         "at_its_most": {role: round(mib, 1) for role, mib in most.items()},
-        "mib_by_minute": [round(float(np.mean([s for at, s in zip(hours * 60, sums, strict=True) if int(at) == m])))
-                          for m in sorted({int(at) for at in hours * 60})],
+        "mib_by_minute": _by_minute(late, np.mean), "most_mib_by_minute": _by_minute(late, np.max),
     }  # fmt: skip
     words = f"{MINUTES:g} min at {rate:,.0f} events/s"
     figures = [Figure("memory-rate", f"`run` with two collectors, most over {words} (PSS)", float(sums.max()), "MiB", None, detail)]
