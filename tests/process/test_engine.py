@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import sqlite3
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -126,15 +127,25 @@ def test_row_groups_are_filled_after_a_tail_that_was_cut_by_its_age(tmp_path: Pa
         assert written == [20, 30, 40, 50, 60]
 
 
-def test_a_tail_of_more_than_a_row_group_has_its_time_again_to_fill_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    SqliteAppender(tmp_path / "log").append(batch(*(event(n) for n in range(15))), [])
-    now = [0.0]
-    monkeypatch.setattr("ecompulse.process.engine.time.monotonic", lambda: now[0])
-    with processing(tmp_path, tail_rows=10, tail_seconds=60.0) as opened:
-        drain(opened)  # as it is while a flush takes long
-        for now[0], rows in ((119.0, 15), (121.0, 0)):
+def test_a_tail_grows_to_a_row_group_while_another_is_written_and_no_further(tmp_path: Path) -> None:
+    SqliteAppender(tmp_path / "log").append(batch(*(event(n) for n in range(40))), [])
+    with processing(tmp_path, tail_rows=10, tail_seconds=3_600.0) as opened:
+        written, flush, slow = [], opened.store.flush, threading.Event()
+
+        def held(*given: Any) -> int:
+            slow.wait(10)
+            written.append(flush(*given))
+            return written[-1]
+
+        opened.store.flush = held  # type: ignore[method-assign]  # a slow disk
+        assert [opened.engine.round(), opened.engine.round()] == [10, 0]
+        opened.engine.flush_when_due()
+        assert [opened.engine.round(), opened.engine.round()] == [10, 0]
+        slow.set()
+        while opened.engine.round() or opened.store.tail_rows:
             opened.engine.flush_when_due()
-            assert opened.store.tail_rows == rows
+        opened.engine.flush()
+        assert written == [10, 10, 10, 10]
 
 
 def test_the_time_of_a_tail_begins_with_what_it_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,7 +182,7 @@ def test_a_full_tail_that_cannot_be_written_stops_the_reading_and_not_the_trying
             taken = opened.engine.round()
             with suppress(StoreError):
                 opened.engine.flush_when_due()
-        assert ask(opened, "select count(*) from events") == [(30,)]  # ten that could not be written, and twice as many behind them
+        assert ask(opened, "select count(*) from events") == [(20,)]  # ten that could not be written, and as many behind them
         opened.store.flush = flush  # type: ignore[method-assign]
         while opened.engine.round() or opened.store.flushing:
             with suppress(StoreError):  # of a try that began while there was no room

@@ -42,10 +42,7 @@ TAIL_ROWS: Final = 122_880
 of rows costs two to three times as much; and where it leaves a row group that is not full, one of the next checkpoints joins it with all
 that follow, and writes those again. So the tail is cut where the table is a multiple of these."""
 TAIL_SECONDS: Final = 10.0
-"""By then a tail is written although it fills no row group: at a rate at which it does not, what that costs is little. One that holds
-more than a row group, because a flush took long, has this time again for each, to fill the next."""
-BACKLOG_TAILS: Final = 2
-"""The tail grows to this many times its usual size at most while a flush is under way; then the engine waits for it."""
+"""By then a tail is written although it fills no row group: at a rate at which it does not, what that costs is little."""
 PACE_SECONDS_MAX: Final = 0.03
 RETRY_SECONDS_MAX: Final = 5.0
 NO_ROWS: Final = pa.RecordBatch.from_pylist([], STORED)
@@ -163,16 +160,16 @@ class Engine:
         return taken
 
     def _events_wanted(self) -> int:
-        """Events to take next: no more than fill a row group exactly, for not all need be new; none while there is no room for one more."""
-        room = self._room()
-        if self._store.tail_rows + room > BACKLOG_TAILS * self._limits.tail_rows:
+        """Events to take next: no more than fill a row group exactly, for not all need be new; none while a full one waits to be written.
+
+        A tail that went on growing meanwhile would be written as two row groups at once, for twice the memory and at the same pace.
+        """
+        rows_max = self._limits.tail_rows
+        room = rows_max - self._store.rows % rows_max
+        if room == rows_max and self._store.tail_rows:
             return 0
         # Twice as many each time that none was new, or duplicates before a row group that is nearly full would be taken one by one.
         return min(ROUND_EVENTS, room * self._stretch)
-
-    def _room(self) -> int:
-        """Rows until the table and the tail together are whole row groups, at least one."""
-        return self._limits.tail_rows - self._store.rows % self._limits.tail_rows
 
     # ---- from entries to an addition ------------------------------------------------------------------------------------
 
@@ -212,16 +209,13 @@ class Engine:
     # ---- writing --------------------------------------------------------------------------------------------------------
 
     def flush_when_due(self) -> None:
-        """Begin a flush when the tail makes whole row groups, or is old, and wait for one that cannot keep up."""
-        full, waits = self._limits.tail_rows, not self._events_wanted()
-        if self._flush is not None and (waits or self._flush.done()):
+        """Begin a flush when the tail fills a row group, or is old, and wait for one that cannot keep up."""
+        full = not self._events_wanted()
+        if self._flush is not None and (full or self._flush.done()):
             self._flush_ended()
-        rows = self._store.tail_rows
         if self._store.tail_empty:
             self._begun_at = time.monotonic()
-        whole = rows > 0 and self._room() == full
-        old = time.monotonic() - self._begun_at >= self._limits.tail_seconds * (1 + rows // full)
-        if self._flush is None and (whole or waits or old):
+        if self._flush is None and (full or time.monotonic() - self._begun_at >= self._limits.tail_seconds):
             self._begin_flush()
 
     def flush(self) -> None:
