@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,7 @@ from bench.system import System, free_port, pss_mib, rss_mib, running, wait_for
 
 SETTLE_SECONDS: Final = 4.0
 """After the start, and after the load: two flushes of the tail."""
+SAMPLE_SECONDS: Final = 0.25
 BATCH: Final = 100
 CONNECTIONS: Final = 64
 EVENTS_MIN: Final = 300_000
@@ -35,14 +37,15 @@ def footprint(setting: Setting) -> list[Figure]:
         figures.append(_simulator(system))
         drained(system)
         rows, sent, size, loaded = stored(system), 0, 0, idle
-        while sent < EVENTS_MIN:
-            done = generate(Load([system.collect], CONNECTIONS, setting.seconds, BATCH, seed=sent + 1))
-            sent, size = sent + done.events, size + done.bytes
-            now = _memory(system)
-            loaded = now if sum(now.values()) > sum(loaded.values()) else loaded
-        figures.append(
-            Figure("memory-load", "All processes of `run`, right after a load (PSS)", sum(loaded.values()), "MiB", None, _shown(loaded))
-        )
+        with ThreadPoolExecutor(1) as thread:
+            while sent < EVENTS_MIN:
+                sending = thread.submit(generate, Load([system.collect], CONNECTIONS, setting.seconds, BATCH, seed=sent + 1))
+                while not sending.done():
+                    loaded = max(loaded, _memory(system), key=lambda memory: sum(memory.values()))
+                    time.sleep(SAMPLE_SECONDS)
+                sent, size = sent + sending.result().events, size + sending.result().bytes
+        title = "All processes of `run`, the most under a full load (PSS)"
+        figures.append(Figure("memory-load", title, sum(loaded.values()), "MiB", None, _shown(loaded)))
         drained(system)
         rows = stored(system) - rows
         time.sleep(SETTLE_SECONDS)
