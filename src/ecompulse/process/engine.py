@@ -163,13 +163,17 @@ class Engine:
         """Events to take next: no more than fill a row group exactly, for not all need be new; none while a full one waits to be written.
 
         A tail that went on growing meanwhile would be written as two row groups at once, for twice the memory and at the same pace.
+        Where `Limits` makes them smaller than the database does, several are written at once instead.
         """
-        rows_max = self._limits.tail_rows
-        room = rows_max - self._store.rows % rows_max
-        if room == rows_max and self._store.tail_rows:
+        rows, room = self._store.tail_rows, self._room()
+        if rows and room == self._limits.tail_rows and rows + room > max(room, TAIL_ROWS):
             return 0
         # Twice as many each time that none was new, or duplicates before a row group that is nearly full would be taken one by one.
         return min(ROUND_EVENTS, room * self._stretch)
+
+    def _room(self) -> int:
+        """Rows until the table and the tail together are whole row groups, at least one."""
+        return self._limits.tail_rows - self._store.rows % self._limits.tail_rows
 
     # ---- from entries to an addition ------------------------------------------------------------------------------------
 
@@ -210,12 +214,12 @@ class Engine:
 
     def flush_when_due(self) -> None:
         """Begin a flush when the tail fills a row group, or is old, and wait for one that cannot keep up."""
-        full = not self._events_wanted()
-        if self._flush is not None and (full or self._flush.done()):
+        if self._flush is not None and (self._flush.done() or not self._events_wanted()):
             self._flush_ended()
         if self._store.tail_empty:
             self._begun_at = time.monotonic()
-        if self._flush is None and (full or time.monotonic() - self._begun_at >= self._limits.tail_seconds):
+        whole = self._store.tail_rows > 0 and self._room() == self._limits.tail_rows
+        if self._flush is None and (whole or time.monotonic() - self._begun_at >= self._limits.tail_seconds):
             self._begin_flush()
 
     def flush(self) -> None:
