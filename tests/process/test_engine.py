@@ -91,6 +91,18 @@ def test_rows_can_be_asked_before_and_after_they_are_written(tmp_path: Path) -> 
         assert opened.store.tail_rows == 0
 
 
+def rows_after_each_flush(opened: Processing) -> list[int]:
+    """Take all that the log has; the rows of the database after each flush that was due."""
+    written = []
+    while opened.engine.round():
+        waited = opened.store.tail_rows
+        opened.engine.flush_when_due()
+        if opened.store.tail_rows < waited:
+            opened.engine.flush()
+            written.append(ask(opened, "select count(*) from events.main.events")[0][0])
+    return written
+
+
 def test_the_tail_is_written_in_whole_row_groups_whatever_groups_came_and_whatever_was_sent_twice(tmp_path: Path) -> None:
     chance, number, appenders = random.Random(3), 0, [SqliteAppender(tmp_path / "log", partition) for partition in (0, 1)]
     for _ in range(40):
@@ -98,13 +110,7 @@ def test_the_tail_is_written_in_whole_row_groups_whatever_groups_came_and_whatev
         number += len(numbers)
         appenders[number % 2].append(batch(*(event(n + index) for index, n in enumerate(numbers))), [])
     with processing(tmp_path, tail_rows=10, tail_seconds=3_600.0) as opened:
-        written = []
-        while opened.engine.round():
-            waited = opened.store.tail_rows
-            opened.engine.flush_when_due()
-            if opened.store.tail_rows < waited:
-                opened.engine.flush()
-                written.append(ask(opened, "select count(*) from events.main.events")[0][0])
+        written = rows_after_each_flush(opened)
         assert len(written) > 5
         assert [rows % 10 for rows in written] == [0] * len(written)
 
@@ -117,13 +123,7 @@ def test_row_groups_are_filled_after_a_tail_that_was_cut_by_its_age(tmp_path: Pa
         opened.engine.flush()
     appender.append(batch(*(event(n) for n in range(13, 60))), [])
     with processing(tmp_path, tail_rows=10, tail_seconds=3_600.0) as opened:
-        written = []
-        while opened.engine.round():
-            waited = opened.store.tail_rows
-            opened.engine.flush_when_due()
-            if opened.store.tail_rows < waited:
-                opened.engine.flush()
-                written.append(ask(opened, "select count(*) from events.main.events")[0][0])
+        written = rows_after_each_flush(opened)
         assert written == [20, 30, 40, 50, 60]
 
 
@@ -160,6 +160,26 @@ def test_the_time_of_a_tail_begins_with_what_it_holds(tmp_path: Path, monkeypatc
         for now[0], rows in ((118.0, 1), (119.5, 0)):
             opened.engine.flush_when_due()
             assert opened.store.tail_rows == rows
+
+
+def test_a_flush_that_failed_is_tried_again_although_nothing_more_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("ecompulse.process.engine.time.monotonic", lambda: now[0])
+    SqliteAppender(tmp_path / "log").append(batch(event(1)), [])
+    with processing(tmp_path, tail_rows=10, tail_seconds=60.0) as opened:
+        drain(opened)
+        flush, opened.store.flush = opened.store.flush, refuse  # type: ignore[method-assign]  # a disk that is full
+        with pytest.raises(StoreError):
+            opened.engine.flush()
+        opened.store.flush = flush  # type: ignore[method-assign]
+        for now[0] in (30.0, 61.0):
+            assert opened.store.flushing
+            opened.engine.flush_when_due()
+        tries = 0
+        while opened.store.flushing and tries < 1_000:
+            threading.Event().wait(0.01)  # the clock stands still
+            tries += 1
+        assert not opened.store.flushing
 
 
 def test_duplicates_before_a_tail_that_is_nearly_full_are_taken_in_growing_steps(tmp_path: Path) -> None:

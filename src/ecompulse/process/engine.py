@@ -82,7 +82,7 @@ class Engine:
         self._writer = ThreadPoolExecutor(1, "flush")
         self._flush: Future[None] | None = None
         self._begun_at = time.monotonic()
-        """When the tail was last seen empty."""
+        """When nothing was last seen to wait for a flush, or the last one began."""
         self._frozen_state = b""
         self._asked = self._stretch = 1
         self._stopping = threading.Event()
@@ -216,7 +216,7 @@ class Engine:
         """Begin a flush when the tail fills a row group, or is old, and wait for one that cannot keep up."""
         if self._flush is not None and (self._flush.done() or not self._events_wanted()):
             self._flush_ended()
-        if self._store.tail_empty:
+        if self._store.tail_empty and not self._store.flushing:  # one that failed is tried again, whether or not more comes
             self._begun_at = time.monotonic()
         whole = self._store.tail_rows > 0 and self._room() == self._limits.tail_rows
         if self._flush is None and (whole or time.monotonic() - self._begun_at >= self._limits.tail_seconds):
