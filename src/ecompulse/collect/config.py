@@ -22,6 +22,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """URL of the log."""
     partition: int = 0
     """The partition of the log that this process alone writes."""
+    collectors: int = 1
+    """How many processes share the port, each with a partition of its own."""
     host: str = "127.0.0.1"
     port: int = 8080
     keys_required: bool = False

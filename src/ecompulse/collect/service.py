@@ -20,6 +20,7 @@ from ecompulse.collect.config import Config
 from ecompulse.collect.door import Door
 from ecompulse.collect.metrics import Meter
 from ecompulse.collect.server import Server
+from ecompulse.collect.siblings import EVERY_SECONDS, Siblings
 from ecompulse.guard.keys import Keys
 from ecompulse.guard.privacy import mask_bytes, scrub
 from ecompulse.log import Appender
@@ -100,6 +101,8 @@ class Collector:
         )
         self.door = Door(config, keys, self._health, self._metrics)
         self.server = Server(partial(routes.handle, door=self.door), self.committer, self.meter, config)
+        self._siblings = Siblings(config.data, config.partition) if config.collectors > 1 or config.partition else None
+        self._telling: asyncio.TimerHandle | None = None
 
     async def start(self) -> int:
         """Begin to serve; returns the port.
@@ -114,12 +117,18 @@ class Collector:
         gc.collect()
         gc.freeze()  # what is here at the start stays: no collection needs to look at it again
         gc.set_threshold(GC_ALLOCATIONS, *gc.get_threshold()[1:])
+        if self._siblings is not None:
+            self._tell(self._siblings)
         return port
 
     async def stop(self) -> None:
         """Answer what is due, close every connection, end the committer."""
         await self.server.drain(DRAIN_SECONDS)
         await self.committer.close(COMMIT_SECONDS)
+        if self._telling is not None:
+            self._telling.cancel()
+        if self._siblings is not None:
+            self._siblings.leave()
 
     def _deliver(self, outcome: Outcome) -> None:
         self.meter.committed(outcome)
@@ -131,7 +140,19 @@ class Collector:
         return None if self.committer.ready else f"The last append to the log failed: {self.committer.failure}"
 
     def _metrics(self) -> bytes:
+        own = self._own_metrics()
+        return own if self._siblings is None else self._siblings.joined(own)
+
+    def _own_metrics(self) -> bytes:
         return self.meter.text(len(self.server.connections), self.committer.waiting_events)
+
+    def _tell(self, siblings: Siblings) -> None:
+        """Have the other collectors know this one's metrics, once a second."""
+        self._telling = asyncio.get_running_loop().call_later(EVERY_SECONDS, self._tell, siblings)
+        try:
+            siblings.tell(self._own_metrics())
+        except OSError as error:  # a full disk has other alerts; scrapes that reach another collector miss this one's figures meanwhile
+            _log.debug("metrics_not_told", reason=str(error))
 
 
 def _allow_connections(wanted: int) -> None:

@@ -58,8 +58,9 @@ def metrics_page() -> str:
     ]
     return f"""{HEADER}# Metrics
 
-Both ports answer `/metrics` in Prometheus' text format: the collector's port (8080) with the figures of the collector that answers, the
-dashboard's port (8081) with those of processing, store and API. With several collectors a scrape reaches one of them. On Linux both also
+Both ports answer `/metrics` in Prometheus' text format: the collector's port (8080) with the collector's figures, the dashboard's port
+(8081) with those of processing, store and API. With several collectors (`ECOMPULSE_COLLECTORS`) a scrape reaches one, which tells of all
+of them: each sample has the label `partition`, and the others' are up to a second old. On Linux both ports also
 show `process_…` figures: memory, CPU, open files.
 
 | metric | kind | unit | labels | what it tells | process |

@@ -37,6 +37,7 @@ def collect(settings: Settings, partition: int) -> int:
         data=settings.data,
         log=settings.log,
         partition=partition,
+        collectors=settings.collectors,
         host=settings.collect.host,
         port=settings.collect.port,
         keys_required=not (settings.collect.loopback and settings.serve.loopback),
