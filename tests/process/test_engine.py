@@ -262,11 +262,11 @@ def test_a_flush_that_fails_loses_nothing_and_is_tried_again(tmp_path: Path, mon
     SqliteAppender(tmp_path / "log").append(batch(event(1)), [])
     with processing(tmp_path) as opened:
         drain(opened)
-        real = opened.store._connection
-        monkeypatch.setattr(opened.store, "_connection", _Refusing(real))
+        real = opened.store._database
+        monkeypatch.setattr(opened.store, "_database", _Refusing(real))
         with pytest.raises(StoreError, match="disk is full"):
             opened.engine.flush()
-        monkeypatch.setattr(opened.store, "_connection", real)
+        monkeypatch.setattr(opened.store, "_database", real)
         assert ask(opened, "select count(*) from events") == [(1,)]
         opened.engine.flush()
         assert opened.store.durable_positions() == {0: 1}
@@ -277,7 +277,7 @@ def test_a_row_that_the_database_refuses_becomes_a_dead_letter_and_the_rest_goes
     appender = SqliteAppender(tmp_path / "log")
     appender.append(batch(*(event(n, user=f"u-{n}") for n in range(40))), [])
     with processing(tmp_path) as opened:
-        opened.store._connection.execute("create unique index one_user on events (user_id)")
+        opened.store._database.cursor().execute("create unique index one_user on events (user_id)")
         drain(opened)
         opened.engine.flush()
         appender.append(batch(event(50, user="new"), event(51, user="u-7"), event(52, user="newer"), event(53, user="u-9")), [])

@@ -36,7 +36,7 @@ def group(told: dict[str, Any], kind: str, site: str = "default") -> dict[str, A
 def change(opened: Processing, sql: str) -> None:
     """Damage the store behind its back."""
     opened.engine.flush()
-    opened.store._connection.cursor().execute(sql)
+    opened.store._database.cursor().execute(sql)
 
 
 @pytest.mark.parametrize("rows", [1, FEW_ROWS, FEW_ROWS + 1, COUNTED_ONE_BY_ONE + 2])

@@ -146,13 +146,13 @@ class Machine(RuleBasedStateMachine):
     def fail_to_flush(self) -> None:
         if self.tail.positions == self.durable.positions:
             return  # nothing to write
-        real = self.opened.store._connection
-        self.opened.store._connection = Refusing(real)  # type: ignore[assignment]  # stands in for the connection until it is put back
+        real = self.opened.store._database
+        self.opened.store._database = Refusing(real)  # type: ignore[assignment]  # stands in for the connection until it is put back
         try:
             with pytest.raises(StoreError, match="disk is full"):
                 self.opened.engine.flush()
         finally:
-            self.opened.store._connection = real
+            self.opened.store._database = real
         self.frozen = self.frozen or self.tail.copy()
 
     @rule()

@@ -124,11 +124,11 @@ def test_closing_ends_the_questions_that_are_being_answered(tmp_path: Path) -> N
 
 def held(store: DuckDBStore) -> int:
     """Bytes that the database has in memory."""
-    return int(store._connection.cursor().execute("select sum(memory_usage_bytes) from duckdb_memory()").fetchone()[0])
+    return int(store._database.cursor().execute("select sum(memory_usage_bytes) from duckdb_memory()").fetchone()[0])
 
 
 def limit(store: DuckDBStore) -> str:
-    return str(store._connection.cursor().execute("select value from duckdb_settings() where name = 'memory_limit'").fetchone()[0])
+    return str(store._database.cursor().execute("select value from duckdb_settings() where name = 'memory_limit'").fetchone()[0])
 
 
 def add(store: DuckDBStore, start: int, count: int) -> None:

@@ -248,21 +248,21 @@ class _Cursor:
 
 class _Connection:
     def __init__(self, connection: duckdb.DuckDBPyConnection, begin: str) -> None:
-        self._connection, self._begin = connection, begin
+        self._database, self._begin = connection, begin
 
     def cursor(self) -> _Cursor:
-        return _Cursor(self._connection.cursor(), self._begin)
+        return _Cursor(self._database.cursor(), self._begin)
 
 
 def test_a_failure_in_the_middle_leaves_all_as_it_was_and_is_tried_again(stocked: Stocked) -> None:
     fill(stocked)
     rows, before = all_rows(stocked.store), told(stocked.store)
-    whole = stocked.store._merging._connection
-    stocked.store._merging._connection = _Connection(whole, "insert into events.main")  # type: ignore[assignment]  # what it needs of one
+    whole = stocked.store._merging._database
+    stocked.store._merging._database = _Connection(whole, "insert into events.main")  # type: ignore[assignment]  # what it needs of one
     with pytest.raises(StoreError, match="not merged yet"):
         merge(stocked.store, LATER)
     assert all_rows(stocked.store) == rows
-    stocked.store._merging._connection = whole
+    stocked.store._merging._database = whole
     fill(stocked, flushes=1, seed=4)  # flushes go on
     merge(stocked.store, LATER, looks=2)  # after the other hours, for which the first look was
     assert told(stocked.store) != before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +28,41 @@ class Options(Struct, frozen=True):
     memory_bytes: int = 1_000_000_000
     """Memory of DuckDB for questions and flushes together; beyond it, it uses the disk."""
     threads: int = 2
+
+
+class Database:
+    """The database of a store, open from its first use on. Any thread may use it."""
+
+    def __init__(self, folder: Path, path: Path, options: Options) -> None:
+        self._folder, self._path, self._options = folder, path, options
+        self._lock = threading.Lock()
+        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._closed = False
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """A connection of one's own.
+
+        Raises:
+            StoreError: the database cannot be opened, or was closed.
+        """
+        with self._lock:
+            if self._closed:
+                raise StoreError(f"{self._path}: the store is closed")
+            if self._connection is None:
+                self._connection = connect(self._folder, self._path, self._options)
+            return self._connection.cursor()
+
+    def forget(self) -> None:
+        """Close it until its next use, so that it keeps nothing in memory. Its cursors are closed with it; nobody may use one meanwhile."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+            self._connection = None
+
+    def close(self) -> None:
+        """Close it for good."""
+        self._closed = True
+        self.forget()
 
 
 def connect(folder: Path, path: Path, options: Options) -> duckdb.DuckDBPyConnection:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 from msgspec import Struct
 
 from ecompulse.contract.event import EVENT_TYPES
+
+if TYPE_CHECKING:
+    from ecompulse.store.duckdb.connect import Database
 
 logger = logging.getLogger(__name__)
 
@@ -74,12 +77,12 @@ class LetterRetention:
     """Keeps the letters of one database within limits; used from one thread at a time.
 
     Args:
-        connection: the store's.
+        database: the store's.
         writing: held during each transaction, because one that deletes a letter and one that marks it as replayed cannot both commit.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, writing: threading.Lock) -> None:
-        self._connection, self._writing = connection, writing
+    def __init__(self, database: Database, writing: threading.Lock) -> None:
+        self._database, self._writing = database, writing
         self._measured: tuple[int, int] | None = None
 
     def keep(self, keep: Keep, now: float) -> Kept:
@@ -88,7 +91,7 @@ class LetterRetention:
         Raises:
             duckdb.Error: the database cannot be read or written; what is told as gone so far is gone, and counted.
         """
-        writer = self._connection.cursor()
+        writer = self._database.cursor()
         try:
             letters, size = self._measure(writer)
             excess = size - int(ROOM * keep.bytes_max) if size > keep.bytes_max else 0

@@ -10,6 +10,8 @@ from typing import Final
 
 import duckdb
 
+from ecompulse.store.duckdb.connect import Database
+
 RESTING_BYTES: Final = 128_000_000
 """Memory that the database keeps after a write: what was written or read last."""
 WORKING_BYTES: Final = 320_000_000
@@ -19,9 +21,9 @@ WORKING_BYTES: Final = 320_000_000
 class Memory:
     """The limit of one database. Each method is called under the store's lock."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, memory_bytes: int) -> None:
+    def __init__(self, database: Database, memory_bytes: int) -> None:
         """`memory_bytes` is what questions may use, and what the database was opened with."""
-        self._connection, self._all_bytes, self._for_work = connection, memory_bytes, False
+        self._database, self._all_bytes, self._for_work = database, memory_bytes, False
 
     def for_work(self) -> None:
         """Have the database forget what it keeps of its file, and use little until `for_questions`. Nobody may use it meanwhile."""
@@ -42,4 +44,4 @@ class Memory:
             self._for_work = False
 
     def _limit(self, memory_bytes: int) -> None:
-        self._connection.cursor().execute(f"set global memory_limit = '{memory_bytes // 1_000_000}MB'")
+        self._database.cursor().execute(f"set global memory_limit = '{memory_bytes // 1_000_000}MB'")

@@ -16,6 +16,7 @@ from typing import Final
 import duckdb
 from msgspec import Struct
 
+from ecompulse.store.duckdb.connect import Database
 from ecompulse.store.duckdb.relations import STEP_TYPES, STRETCHES
 
 FINISHED_SECONDS: Final = 900.0
@@ -108,12 +109,12 @@ class Merging:
     """Merges the sums of one database; used from one thread at a time.
 
     Args:
-        connection: the store's.
+        database: the store's.
         writing: held while rows are exchanged, so that a flush and that do not wait for each other inside of the database.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, writing: threading.Lock) -> None:
-        self._connection, self._writing = connection, writing
+    def __init__(self, database: Database, writing: threading.Lock) -> None:
+        self._database, self._writing = database, writing
         self._due: deque[_Slice] = deque()
         self._left: dict[tuple[str, int], int] = {}
         """Table and hour → rows that its last merge left; those of the slices that are due are not in it yet."""
@@ -129,7 +130,7 @@ class Merging:
         """
         done = {table: Merged() for table in _SUMS}
         until = time.monotonic() + seconds
-        writer = self._connection.cursor()
+        writer = self._database.cursor()
         try:
             if not self._due and (self._looked_at is None or abs(now - self._looked_at) >= LOOK_SECONDS):
                 self._look(writer, now)
