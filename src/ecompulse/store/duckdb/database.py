@@ -251,10 +251,11 @@ class DuckDBStore:
             with self._lock:
                 if self._asked or self._at_work or self._closing:
                     return
+                rows, self._rows_since_open = self._rows_since_open, 0
                 self._cursors.clear()
                 self._database.forget()
-                self._rows_since_open = 0
                 self._database.cursor().close()  # now, so that no question waits for it
+            logger.info("%s was opened anew after %d rows", self.path, rows)
         finally:
             self._may_ask.set()
 
