@@ -147,7 +147,7 @@ class Machine(RuleBasedStateMachine):
         if self.tail.positions == self.durable.positions:
             return  # nothing to write
         real = self.opened.store._database
-        self.opened.store._database = Refusing(real)  # type: ignore[assignment]  # stands in for the connection until it is put back
+        self.opened.store._database = Refusing(real)  # type: ignore[assignment]  # stands in for the database until it is put back
         try:
             with pytest.raises(StoreError, match="disk is full"):
                 self.opened.engine.flush()

@@ -19,6 +19,7 @@ from ecompulse.run.checks import CHECKS
 from ecompulse.store import StoreError
 from ecompulse.store.duckdb import DuckDBStore
 from ecompulse.store.duckdb import merge as merging
+from ecompulse.store.duckdb.connect import Database
 from ecompulse.store.duckdb.merge import FINISHED_SECONDS, LOOK_SECONDS, Merged
 
 LATER = DAY + timedelta(days=2)
@@ -246,9 +247,9 @@ class _Cursor:
         return self._cursor.execute(sql)
 
 
-class _Connection:
-    def __init__(self, connection: duckdb.DuckDBPyConnection, begin: str) -> None:
-        self._database, self._begin = connection, begin
+class _Database:
+    def __init__(self, database: Database, begin: str) -> None:
+        self._database, self._begin = database, begin
 
     def cursor(self) -> _Cursor:
         return _Cursor(self._database.cursor(), self._begin)
@@ -258,7 +259,7 @@ def test_a_failure_in_the_middle_leaves_all_as_it_was_and_is_tried_again(stocked
     fill(stocked)
     rows, before = all_rows(stocked.store), told(stocked.store)
     whole = stocked.store._merging._database
-    stocked.store._merging._database = _Connection(whole, "insert into events.main")  # type: ignore[assignment]  # what it needs of one
+    stocked.store._merging._database = _Database(whole, "insert into events.main")  # type: ignore[assignment]  # what it needs of one
     with pytest.raises(StoreError, match="not merged yet"):
         merge(stocked.store, LATER)
     assert all_rows(stocked.store) == rows

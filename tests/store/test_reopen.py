@@ -10,13 +10,14 @@ import pytest
 from tests.store.test_picture import addition
 
 from ecompulse.store import StoreError
-from ecompulse.store.duckdb import DuckDBStore, connect, database
+from ecompulse.store.duckdb import DuckDBStore, connect, usage
+from ecompulse.store.duckdb.letters import Keep
 
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "REOPEN_ROWS", 100)
-    monkeypatch.setattr(database, "REOPEN_SECONDS", 0.2)
+    monkeypatch.setattr(usage, "REOPEN_ROWS", 100)
+    monkeypatch.setattr(usage, "REOPEN_SECONDS", 0.2)
 
 
 def opened(store: DuckDBStore) -> duckdb.DuckDBPyConnection | None:
@@ -53,7 +54,7 @@ def test_it_is_opened_anew_once_enough_was_written_and_has_all_of_it(tmp_path: P
         snapshot.query("set threads = 1")
     store.close()
     with pytest.raises(StoreError, match="closed"):
-        store.keep_letters(database.Keep(), 0)
+        store.keep_letters(Keep(), 0)
 
 
 def test_a_question_that_is_being_answered_is_waited_for_and_then_left_alone(tmp_path: Path) -> None:

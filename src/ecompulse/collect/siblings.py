@@ -20,7 +20,7 @@ GONE_SECONDS: Final = 5.0
 """A file that was not written for so long is that of a collector that ended without a word."""
 LABEL: Final = "partition"
 
-_SAMPLE: Final = re.compile(r"^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? ", re.ASCII)
+_SAMPLE: Final = re.compile(r"([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (.*)", re.ASCII)
 
 
 class Siblings:
@@ -43,7 +43,7 @@ class Siblings:
 
     def leave(self) -> None:
         """Be gone at once for the others."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # where it stays, the others find it old in some seconds
             self._own.unlink(missing_ok=True)
 
     def joined(self, own: bytes) -> bytes:
@@ -70,12 +70,15 @@ def joined(texts: Mapping[int, bytes]) -> bytes:
             if line.startswith("# HELP "):
                 about, samples = families.setdefault(line.split(" ", 3)[2], ([], []))
             if not line.startswith("#"):
-                samples.append(_SAMPLE.sub(lambda found: _labelled(found, partition), line))  # noqa: B023 — called at once
+                samples.append(_labelled(line, partition))
             elif line not in about:
                 about.append(line)
     return "".join(f"{line}\n" for about, samples in families.values() for line in (*about, *samples)).encode()
 
 
-def _labelled(found: re.Match[str], partition: int) -> str:
-    others = f",{found[2]}" if found[2] else ""
-    return f'{found[1]}{{{LABEL}="{partition}"{others}}} '
+def _labelled(sample: str, partition: int) -> str:
+    found = _SAMPLE.fullmatch(sample)
+    if found is None:
+        return sample
+    name, labels, value = found.groups("")
+    return f'{name}{{{LABEL}="{partition}"{labels and ","}{labels}}} {value}'

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,32 +14,23 @@ from typing import Final
 import duckdb
 import pyarrow as pa
 
-from ecompulse.store import Addition, QueryError, QueryTimeout, StoreError
+from ecompulse.store import Addition, QueryError, StoreError
 from ecompulse.store.duckdb.connect import Database, Options
 from ecompulse.store.duckdb.deadlines import Deadlines
 from ecompulse.store.duckdb.insert import insert_rows, insert_tail
 from ecompulse.store.duckdb.letters import Keep, Kept, LetterRetention
-from ecompulse.store.duckdb.memory import Memory
 from ecompulse.store.duckdb.merge import Merged, Merging
 from ecompulse.store.duckdb.picture import NAMES, Part, Picture, sums
 from ecompulse.store.duckdb.refused import without_refused
 from ecompulse.store.duckdb.snapshot import DuckDBSnapshot
 from ecompulse.store.duckdb.tail import ROWS, Tail
+from ecompulse.store.duckdb.usage import Usage
 from ecompulse.store.duckdb.views import create as create_views
 
 logger = logging.getLogger(__name__)
 
-CURSORS_MAX: Final = 16
-"""Pictures open at once; one more waits. Each holds a connection of about 200 kB."""
 CHECKPOINT_BYTES: Final = 24 * 1024 * 1024
 """The write-ahead log is folded into the database at this size, after about three full tails: a start after a crash reads it again."""
-CLOSING_SECONDS: Final = 1.0
-"""How long interrupted questions may take to end; a database that is closed under one ends the process."""
-REOPEN_ROWS: Final = 100 * 122_880
-"""Rows that are written before the database is opened anew, which takes 50 ms. It keeps in memory what it knows of each row group that it
-wrote, 200 kB for one of events: 125 MB an hour at 20,000 events a second. Of those that it finds in its file it reads what is asked for."""
-REOPEN_SECONDS: Final = 1.0
-"""How long that waits for questions that are being answered; those that come meanwhile wait as long."""
 _REFUSALS: Final = (duckdb.DataError, duckdb.IntegrityError, duckdb.InvalidInputException)
 """What the database says to rows for what they hold, in contrast to a full disk or too little memory."""
 
@@ -58,25 +49,17 @@ class DuckDBStore:
         self._as_of = time.time()
         options = options or Options()
         self._database = Database(folder, self.path, options)
-        self._memory = Memory(self._database, options.memory_bytes)
+        self._usage = Usage(self._database, options.memory_bytes, self._prepare)
         self._letters = LetterRetention(self._database, self._writing)
         self._merging = Merging(self._database, self._writing)
         connection = self._database.cursor()
         self._durable = dict(connection.execute('select "partition", "offset" from positions').fetchall())
         self._positions = dict(self._durable)
         self._written_rows = _rows(connection)
-        self._rows_since_open = 0
         self._tail, self._frozen = Tail(_flushes(connection) + 1), None  # type: Tail, Tail | None
         self._no_sums = sums(ROWS.empty_table(), connection)
         connection.close()
-        self._cursors: list[duckdb.DuckDBPyConnection] = []
-        self._asked: set[duckdb.DuckDBPyConnection] = set()
-        self._at_work = 0
-        """How many others than questions use the database now."""
-        self._closing = False
         self._deadlines = Deadlines()
-        self._free, self._may_ask = threading.Semaphore(CURSORS_MAX), threading.Event()
-        self._may_ask.set()
 
     # ---- adding -----------------------------------------------------------------------------------------------------
 
@@ -143,12 +126,12 @@ class DuckDBStore:
             return 0
         count = self._frozen.rows
         try:
-            with self._work():
+            with self._usage.work():
                 rows = self._written(self._frozen, id_runs, state)
         except duckdb.Error as error:
             raise StoreError(f"{self.path}: {count} rows could not be written: {error}") from error
         self._checkpoint()
-        self._let_go()
+        self._usage.rest()
         return rows
 
     def _written(self, frozen: Tail, id_runs: Sequence[str], state: Mapping[str, bytes]) -> int:
@@ -176,8 +159,8 @@ class DuckDBStore:
             with self._lock:
                 self._frozen = None
                 self._written_rows += frozen.rows
-                self._rows_since_open += frozen.rows
                 self._durable.update(frozen.positions)
+            self._usage.wrote(frozen.rows)
         finally:
             writer.close()  # rolls back what was not committed
         return frozen.rows
@@ -206,58 +189,13 @@ class DuckDBStore:
 
     def _checkpoint(self) -> None:
         wal = self.path.with_name(self.path.name + ".wal")
-        bytes_max = 0 if self._rows_since_open >= REOPEN_ROWS else CHECKPOINT_BYTES
+        bytes_max = 0 if self._usage.due else CHECKPOINT_BYTES
         if wal.exists() and wal.stat().st_size > bytes_max:
             try:
-                with self._work():
+                with self._usage.work():
                     self._database.cursor().execute("checkpoint")
             except duckdb.Error as error:
                 logger.info("checkpoint put off: %s", error)  # another transaction is at work; the next flush tries again
-
-    @contextmanager
-    def _work(self) -> Iterator[None]:
-        """While the database is used for anything but questions. What fails for want of memory has more when it is tried again."""
-        with self._lock:
-            self._at_work += 1
-        try:
-            yield
-        except duckdb.Error:
-            with self._lock:
-                self._memory.for_questions()
-            raise
-        finally:
-            with self._lock:
-                self._at_work -= 1
-
-    def _let_go(self) -> None:
-        """Keep no more of the database in memory than work takes, until somebody asks; another time, while anybody uses it."""
-        if self._rows_since_open >= REOPEN_ROWS:
-            try:
-                self._reopen()
-            except (duckdb.Error, StoreError) as error:
-                logger.warning("%s is opened anew at its next use: %s", self.path, error)
-                return
-        with self._lock:
-            if not self._asked and not self._at_work and not self._closing:
-                self._memory.for_work()
-
-    def _reopen(self) -> None:
-        """Open the database anew, unless anybody uses it for longer than a moment; then after another write."""
-        until = time.monotonic() + REOPEN_SECONDS
-        self._may_ask.clear()
-        try:
-            while self._asked and time.monotonic() < until:
-                time.sleep(0.002)
-            with self._lock:
-                if self._asked or self._at_work or self._closing:
-                    return
-                rows, self._rows_since_open = self._rows_since_open, 0
-                self._cursors.clear()
-                self._database.forget()
-                self._database.cursor().close()  # now, so that no question waits for it
-            logger.info("%s was opened anew after %d rows", self.path, rows)
-        finally:
-            self._may_ask.set()
 
     def keep_letters(self, keep: Keep, now: float) -> Kept:
         """Let dead letters beyond these limits go, the oldest first, counted in `dead_letters_let_go`. One thread at a time.
@@ -266,7 +204,7 @@ class DuckDBStore:
             StoreError: the database could not be read or written.
         """
         try:
-            with self._work():
+            with self._usage.work():
                 return self._letters.keep(keep, now)
         except duckdb.Error as error:
             raise StoreError(f"{self.path}: dead letters beyond their limits are still there: {error}") from error
@@ -278,21 +216,20 @@ class DuckDBStore:
             StoreError: the database could not be read or written.
         """
         try:
-            with self._work():
+            with self._usage.work():
                 merged = self._merging.merge(now, seconds, stopped)
         except duckdb.Error as error:
             raise StoreError(f"{self.path}: sums of finished hours are not merged yet: {error}") from error
         if any(one.before for one in merged.values()):
             self._checkpoint()  # a store to which nothing is added has no flush that would
-            self._let_go()
+            self._usage.rest()
         return merged
 
     @contextmanager
     def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection to what is durable alone, without the tail."""
-        with self._work(), self._database.cursor() as cursor:
-            with self._lock:
-                self._memory.for_questions()
+        with self._usage.work(), self._database.cursor() as cursor:
+            self._usage.have_all_memory()
             yield cursor
 
     def id_runs(self) -> list[str]:
@@ -321,39 +258,17 @@ class DuckDBStore:
     @contextmanager
     def snapshot(self, timeout_seconds: float = 30.0) -> Iterator[DuckDBSnapshot]:
         """See `ecompulse.store.Store.snapshot`."""
-        self._may_ask.wait(REOPEN_SECONDS)
-        if not self._free.acquire(timeout=timeout_seconds):
-            raise QueryTimeout(f"{CURSORS_MAX} questions are being answered already; try again")
-        cursor: duckdb.DuckDBPyConnection | None = None
-        given: DuckDBSnapshot | None = None
-        try:
-            cursor, picture, positions = self._picture()
-            given = DuckDBSnapshot(cursor, picture, self._deadlines, timeout_seconds, positions)
-            yield given
-        finally:
-            if cursor is not None:
-                self._give_back(cursor, given.registered if given is not None else ())
-            self._free.release()
+        with self._usage.question(timeout_seconds) as lent:
+            picture, positions = self._picture(lent.cursor)
+            yield DuckDBSnapshot(lent, picture, self._deadlines, timeout_seconds, positions)
 
-    def _picture(self) -> tuple[duckdb.DuckDBPyConnection, Picture, dict[int, int]]:
-        """A connection in a transaction, and of the tails what that does not see: a flush is waited for by nobody.
+    def _picture(self, cursor: duckdb.DuckDBPyConnection) -> tuple[Picture, dict[int, int]]:
+        """Begin a transaction, and take of the tails what it does not see: a flush is waited for by nobody.
 
         A flush moves rows from a tail to the tables and counts itself in the same transaction. So the count that a transaction sees says
         which of the tails, taken a moment before, are in its tables.
         """
-        with self._lock:
-            if self._closing:
-                raise QueryError("the store is closing; ask again in a moment")
-            fresh = not self._cursors
-            try:
-                cursor = self._database.cursor() if fresh else self._cursors.pop()
-            except StoreError as error:
-                raise QueryError(str(error)) from None
-            self._asked.add(cursor)
-            self._memory.for_questions()
         try:
-            if fresh:
-                self._prepare(cursor)
             while True:
                 with self._lock:
                     parts = [Part(tail) for tail in (self._frozen, self._tail) if tail is not None]
@@ -361,10 +276,9 @@ class DuckDBStore:
                 cursor.begin()
                 written = _flushes(cursor)
                 if written < parts[-1].number:
-                    return cursor, Picture([part for part in parts if part.number > written], self._lock, self._no_sums), positions
+                    return Picture([part for part in parts if part.number > written], self._lock, self._no_sums), positions
                 cursor.rollback()  # the newest one was set aside and written in between: its positions would be too early
         except duckdb.Error as error:
-            self._give_back(cursor, ())
             raise QueryError(str(error)) from None
 
     def _prepare(self, cursor: duckdb.DuckDBPyConnection) -> None:
@@ -375,39 +289,15 @@ class DuckDBStore:
         for name in NAMES:
             cursor.unregister(name)
 
-    def _give_back(self, cursor: duckdb.DuckDBPyConnection, registered: Iterable[str]) -> None:
-        again = True
-        try:
-            cursor.rollback()
-            for name in registered:
-                cursor.unregister(name)  # it would keep the tail's memory
-        except duckdb.Error as error:
-            logger.debug("a connection is not used again: %s", error)
-            cursor.close()
-            again = False
-        with self._lock:  # at once: what is neither asked nor kept would be closed unseen when the database is opened anew
-            self._asked.discard(cursor)
-            if again:
-                self._cursors.append(cursor)
-
     @property
     def asked(self) -> bool:
         """Whether a question is being answered."""
-        return bool(self._asked)
+        return self._usage.asked
 
     def close(self) -> None:
         """End the questions that are being answered, and close the database. What is only in the tail is read again from the log."""
-        with self._lock:
-            self._closing = True
-        until = time.monotonic() + CLOSING_SECONDS
-        while self._asked and time.monotonic() < until:
-            with self._lock:
-                for cursor in self._asked:
-                    cursor.interrupt()
-            time.sleep(0.01)
+        self._usage.close()
         self._deadlines.close()
-        for cursor in self._cursors:
-            cursor.close()
         self._database.close()
 
 

@@ -19,7 +19,7 @@ WORKING_BYTES: Final = 320_000_000
 
 
 class Memory:
-    """The limit of one database. Each method is called under the store's lock."""
+    """The limit of one database. Each method is called under the lock of `Usage`."""
 
     def __init__(self, database: Database, memory_bytes: int) -> None:
         """`memory_bytes` is what questions may use, and what the database was opened with."""

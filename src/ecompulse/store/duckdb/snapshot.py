@@ -13,6 +13,7 @@ import pyarrow as pa
 from ecompulse.store import QueryError, QueryTimeout
 from ecompulse.store.duckdb.deadlines import Deadlines
 from ecompulse.store.duckdb.picture import Picture
+from ecompulse.store.duckdb.usage import Lent
 from ecompulse.store.duckdb.views import TAIL, behind, narrowed
 
 # `sql(…).to_arrow_table()` would copy the few rows of an answer once less, but bind the statement twice, and to bind one over views of
@@ -27,16 +28,14 @@ class DuckDBSnapshot:
 
     def __init__(
         self,
-        cursor: duckdb.DuckDBPyConnection,
+        lent: Lent,
         picture: Picture,
         deadlines: Deadlines,
         timeout_seconds: float,
         positions: Mapping[int, int],
     ) -> None:
-        self._cursor, self._picture, self._deadlines, self._timeout_seconds = cursor, picture, deadlines, timeout_seconds
-        self.positions = positions
-        self.registered: set[str] = set()
-        """What stands for the tail on the connection so far."""
+        (self._cursor, self._registered), self._picture, self.positions = lent, picture, positions
+        self._deadlines, self._timeout_seconds = deadlines, timeout_seconds
 
     def query(self, sql: str, parameters: Mapping[str, object] | None = None, *, named: bool = False) -> pa.Table:
         """See `ecompulse.store.Snapshot.query`. Parameters that the statement does not use are passed over."""
@@ -45,7 +44,7 @@ class DuckDBSnapshot:
         narrow, columns = narrowed(sql) if named else (sql, ())
         with self._deadlines.within(self._timeout_seconds, self._cursor.interrupt) as deadline:
             try:
-                for name in behind(sql) - self.registered - ({"tail"} if columns else set()):
+                for name in behind(sql) - self._registered - ({"tail"} if columns else set()):
                     self._register(name, self._picture.table(name, self._cursor))
                 if columns:
                     self._register(TAIL, self._picture.table("tail", self._cursor).select(columns))
@@ -58,5 +57,5 @@ class DuckDBSnapshot:
                 raise QueryError(str(error)) from None
 
     def _register(self, name: str, table: pa.Table) -> None:
-        self.registered.add(name)
+        self._registered.add(name)
         self._cursor.register(name, table)
