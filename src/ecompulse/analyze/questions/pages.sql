@@ -7,25 +7,21 @@
 with
 -- include derived, came, matching, sessioned
 ,
--- if $near
-seen as materialized (
--- else
-seen as not materialized (  -- the views of days are too many to be kept
--- end
-    select coalesce(page_path, screen_name) as page_path, visitor, site, coalesce(session_id, visitor) as session, timestamp, event_id
-    from sessioned
-    where event_type = 'page_view'
-),
 viewed as (
-    select page_path, count(*) as views, count(distinct visitor) as visitors
-    from seen
-    where page_path is not null
-    group by page_path
+    select coalesce(page_path, screen_name) as page_path, count(*) as views, count(distinct visitor) as visitors
+    from sessioned
+    where event_type = 'page_view' and coalesce(page_path, screen_name) is not null
+    group by all
 ),
 begun as (
     -- the first view of each session, also where it has no page; to number all views takes three times as long
     select page_path, count(*) as entries
-    from (select arg_min_null(page_path, (timestamp, event_id)) as page_path from seen group by site, session)
+    from (
+        select arg_min_null(coalesce(page_path, screen_name), (timestamp, event_id)) as page_path
+        from sessioned
+        where event_type = 'page_view'
+        group by site, session_id
+    )
     group by page_path
 )
 select v.page_path, v.views, v.visitors, coalesce(b.entries, 0) as entries

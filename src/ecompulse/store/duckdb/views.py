@@ -19,7 +19,7 @@ TAIL: Final = "tail_named"
 _LEAST: Final = "log_partition"
 """What is read to count events of which no column is named: a few bits a row, and to read ten million ids instead takes 60 ms more."""
 _WORD: Final = re.compile(r"\w+")
-_WITH: Final = re.compile(r"(?:\s|--[^\n]*\n)*with\b(?P<recursive>\s+recursive\b)?", re.IGNORECASE)
+_READ: Final = re.compile(r"\b(from|join)\s+events\b", re.IGNORECASE)
 
 
 def create(cursor: duckdb.DuckDBPyConnection) -> None:
@@ -54,22 +54,18 @@ def behind(sql: str) -> frozenset[str]:
 
 @lru_cache(maxsize=256)
 def narrowed(sql: str) -> tuple[str, tuple[str, ...]]:
-    """A statement for which `events` has only the columns that it names, and those; none where it stays as it is.
+    """A statement that reads only those columns of `events` that it names, and these; none where it reads no events.
 
     To bind seventy columns wherever `events` stands takes most of a short question's time. `TAIL` must be registered with these columns.
+    They are put in at each place: as one part of the `with`, DuckDB would make them once and keep them, however many they are.
     """
-    words = set(_WORD.findall(sql.lower()))
-    if "events" not in words:
+    if not _READ.search(sql):
         return sql, ()
+    words = set(_WORD.findall(sql.lower()))
     columns = tuple(name for name in STORED.names if name in words) or (_LEAST,)
     chosen = ", ".join(f'"{name}"' for name in columns)
-    events = f"events as not materialized (select {chosen} from {DURABLE}.events union all select {chosen} from {TAIL})"
-    begun = _WITH.match(sql)
-    if begun is None:
-        return f"with {events}\n{sql}", columns
-    if begun["recursive"]:  # among these it would be made once and kept, however large it is
-        return sql, ()
-    return f"with {events}, {sql[begun.end() :]}", columns
+    events = f"(select {chosen} from {DURABLE}.events union all select {chosen} from {TAIL})"
+    return _READ.sub(rf"\1 {events}", sql), columns
 
 
 def _closure() -> dict[str, frozenset[str]]:

@@ -11,7 +11,12 @@ known as (
 ),
 -- else
 known as (
-    select * from visitors
+    -- of a longer one those that a part of a session says, which are fewer than its events; a store knows many more
+    select site, anonymous_id, arg_min(user_id, (since, user_id)) as user_id
+    from identities
+    where anonymous_id in (
+        select anonymous_id from session_parts where user_id is null and ended_at >= $from and began_at < $to)
+    group by site, anonymous_id
 ),
 -- end
 matching as (
