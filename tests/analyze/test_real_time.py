@@ -133,3 +133,34 @@ def test_dead_letters_are_listed_counted_and_kept_to_the_byte(stocked: Stocked) 
     assert {row["id"]: row["body"] for row in letters_by_id(stocked, ["0-0", "0-2", "0-9"])} == {"0-0": bodies[0], "0-2": bodies[2]}
     (group,) = letter_groups(stocked, None)["reasons"]
     assert (group["reason"], group["field"], group["count"]) == ("is missing", "properties.price", 3)
+
+
+def test_the_list_goes_on_from_page_to_page_however_long_nothing_came(stocked: Stocked) -> None:
+    times = [ago(days=400), ago(days=30), ago(days=3), ago(days=1), ago(hours=4), ago(hours=1), ago(minutes=11), ago(seconds=1)]
+    stocked.add([event("click", moment, f"u-{number}") for number, moment in enumerate(times[:5])])
+    stocked.flush()
+    stocked.add([event("click", moment, f"u-{number}") for number, moment in enumerate(times[5:], 5)])
+    for limit in (1, 3, 8):
+        found, after = [], ""
+        while after is not None:
+            page = events(stocked, {"after": after}, limit)
+            found += [item["visitor"] for item in page["items"]]
+            after = page["next"]
+        assert found == [f"u-{number}" for number in range(7, -1, -1)]
+
+
+def test_the_events_of_a_visitor_are_those_of_all_their_devices_and_of_no_other_site(stocked: Stocked) -> None:
+    stocked.add([
+        event("page_view", ago(days=5), None, anonymous_id="phone"), event("page_view", ago(days=6), None, anonymous_id="phone", site="b"),
+        event("login", ago(hours=5), "ann", anonymous_id="phone"), event("click", ago(hours=1), "ann", anonymous_id="laptop"),
+        event("click", ago(minutes=50), "bea", anonymous_id="laptop"), event("click", ago(minutes=40), None, anonymous_id="laptop"),
+        event("click", ago(minutes=1), "bea"), event("click", ago(minutes=1), None, anonymous_id="ann"),
+    ])  # fmt: skip
+    stocked.flush()
+    of_ann = events(stocked, {"visitor": "ann"}, 100)["items"]
+    assert [(item["site"], item.get("anonymous_id"), item.get("user_id")) for item in of_ann] == [
+        ("default", "ann", None), ("default", "laptop", None), ("default", "laptop", "bea"), ("default", "laptop", "ann"),
+        ("default", "phone", "ann"), ("default", "phone", None),
+    ]  # fmt: skip
+    of_the_phone = events(stocked, {"visitor": "phone"}, 100)["items"]
+    assert [item["site"] for item in of_the_phone] == ["default", "default", "b"]

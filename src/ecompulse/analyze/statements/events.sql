@@ -1,13 +1,50 @@
-select e.*, coalesce(e.user_id, v.user_id, e.anonymous_id) as visitor
-from events e
-left join visitors v on v.site = e.site and v.anonymous_id = e.anonymous_id
-where ($site is null or e.site = $site)
-  and ($event_type is null or e.event_type = $event_type)
-  and ($visitor is null or e.user_id = $visitor or e.anonymous_id = $visitor or v.user_id = $visitor)
-  and ($session is null or e.session_id = $session)
-  and ($event_id is null or e.event_id = $event_id::uuid)
-  and ($q is null or contains(lower(concat_ws(' ', e.user_id, e.anonymous_id, e.session_id, e.page_url, e.screen_name, e.product_id, e.product_name,
-      e.order_id, e.query, e.element_id, e.endpoint, e.message, e.name, e.campaign, e.traffic_source, e.properties::varchar)), lower($q)))
-  and ($before::timestamptz is null or e.received_at < $before or (e.received_at = $before and e.event_id < $before_id::uuid))
-order by e.received_at desc, e.event_id desc
-limit $limit
+-- The newest events that match, of those received between two moments; whose they are is only looked up of what was found.
+with
+-- if $visitor
+devices as (
+    select site, anonymous_id
+    from (
+        select site, anonymous_id, arg_min(user_id, (since, user_id)) as user_id
+        from identities
+        where anonymous_key in (select unnest(list(distinct anonymous_key)) from identities where user_key = md5_number($visitor))
+        group by site, anonymous_id
+    )
+    where user_id = $visitor
+),
+-- end
+found as materialized (
+    select e.*
+-- if $visitor
+    from (  -- each part asks for the values of one column, so that the others are only read where it has them
+        select * from events where user_id = $visitor
+        union all
+        select * from events
+        where user_id is distinct from $visitor and anonymous_id in (select anonymous_id from devices union all select $visitor)
+          and (anonymous_id = $visitor or (site, anonymous_id) in (select site, anonymous_id from devices))
+    ) e
+-- else
+    from events e
+-- end
+    where true
+      and ($since is null or e.received_at >= $since)
+      and ($until is null or e.received_at < $until)
+      and ($site is null or e.site = $site)
+      and ($event_type is null or e.event_type = $event_type)
+      and ($session is null or e.session_id = $session)
+      and ($event_id is null or e.event_id = $event_id::uuid)
+      and ($q is null or contains(lower(concat_ws(' ', e.user_id, e.anonymous_id, e.session_id, e.page_url, e.screen_name, e.product_id, e.product_name,
+          e.order_id, e.query, e.element_id, e.endpoint, e.message, e.name, e.campaign, e.traffic_source, e.properties::varchar)), lower($q)))
+      and ($before is null or e.received_at < $before or (e.received_at = $before and e.event_id < $before_id::uuid))
+    order by e.received_at desc, e.event_id desc
+    limit $limit
+),
+known as (
+    select site, anonymous_id, arg_min(user_id, (since, user_id)) as user_id
+    from identities
+    where anonymous_key in (select md5_number(unnest(list(distinct anonymous_id))) from found where user_id is null)
+    group by site, anonymous_id
+)
+select f.*, coalesce(f.user_id, k.user_id, f.anonymous_id) as visitor
+from found f
+left join known k on k.site = f.site and k.anonymous_id = f.anonymous_id
+order by f.received_at desc, f.event_id desc

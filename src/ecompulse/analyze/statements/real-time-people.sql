@@ -1,22 +1,29 @@
 -- What only the events themselves can tell of the last minutes: different people, and what each of them did last.
 with recent as (
-    select e.event_type, e.timestamp, e.results_count, e.duration_ms, e.site, coalesce(e.user_id, v.user_id, e.anonymous_id) as visitor
-    from events e
-    left join visitors v on v.site = e.site and v.anonymous_id = e.anonymous_id
-    where e.timestamp > $earliest and e.timestamp <= $now
-      and ($site is null or e.site = $site)
-      and ($traffic = 'mixed' or ($traffic = 'synthetic') = (e.source is not distinct from 'synthetic'))
+    select event_type, timestamp, results_count, duration_ms, site, user_id, anonymous_id
+    from events
+    where timestamp > $earliest and timestamp <= $now
+      and ($site is null or site = $site)
+      and ($traffic = 'mixed' or ($traffic = 'synthetic') = (source is not distinct from 'synthetic'))
+),
+known as (
+    -- whose each device is; only those that were seen are looked up, because a store knows many more
+    select site, anonymous_id, arg_min(user_id, (since, user_id)) as user_id
+    from identities
+    where anonymous_key in (select md5_number(unnest(list(distinct anonymous_id))) from recent where user_id is null)
+    group by site, anonymous_id
 ),
 people as (
     select
-        site, visitor,
+        r.site, coalesce(r.user_id, k.user_id, r.anonymous_id) as visitor,
         max(timestamp) as last_seen,
         count(*) filter (where timestamp > $since) as events,
         count(*) filter (where event_type = 'purchase' and timestamp > $since) as orders,
         max(timestamp) filter (where event_type = 'add_to_cart') as filled_cart,
         max(timestamp) filter (where event_type = 'purchase') as bought
-    from recent
-    group by site, visitor
+    from recent r
+    left join known k on k.site = r.site and k.anonymous_id = r.anonymous_id
+    group by all
 ),
 calls as (
     select

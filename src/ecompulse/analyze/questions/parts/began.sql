@@ -1,6 +1,13 @@
 -- if $by_keys
--- include known_keys
-,
+known_keys as (
+    -- whose each device is, of those that a part near the range has without a user
+    select site, anonymous_key, arg_min(user_key, (since, user_id)) as user_key
+    from identities
+    where anonymous_key in (
+        select anonymous_key from session_parts
+        where user_key is null and hour > $from::timestamptz - interval 25 hour and hour < $to::timestamptz + interval 1 day)
+    group by site, anonymous_key
+),
 keyed as materialized (
     -- sessions by their keys; plain are those whose parts are of one visitor and all or none fit the filters, which leaves nothing to decide
     select site, session_key, min(visitor) as visitor, min(began_at) as started_at, max(ended_at) as ended_at,
@@ -42,7 +49,7 @@ near_parts as not materialized (
 known_parts as (
     select site, anonymous_id, arg_min(user_id, (since, user_id)) as user_id
     from identities
-    where anonymous_id in (select unnest(list(distinct anonymous_id)) from near_parts where user_id is null)
+    where anonymous_key in (select unnest(list(distinct anonymous_key)) from near_parts where user_key is null)
     group by site, anonymous_id
 ),
 -- else
@@ -50,7 +57,7 @@ known_parts as (
 known_parts as (
     select site, anonymous_id, arg_min(user_id, (since, user_id)) as user_id
     from identities
-    where anonymous_id in (select anonymous_id from near_parts where user_id is null)
+    where anonymous_key in (select anonymous_key from near_parts where user_key is null)
     group by site, anonymous_id
 ),
 -- else

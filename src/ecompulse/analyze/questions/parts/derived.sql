@@ -6,7 +6,7 @@ sessionless as (
 sessionless_known as (
     select site, anonymous_id, arg_min(user_id, (since, user_id)) as user_id
     from identities
-    where anonymous_id in (select unnest(list(distinct anonymous_id)) from sessionless where user_id is null)
+    where anonymous_key in (select md5_number(unnest(list(distinct anonymous_id))) from sessionless where user_id is null)
     group by site, anonymous_id
 ),
 derived as (

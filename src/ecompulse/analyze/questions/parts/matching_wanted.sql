@@ -3,7 +3,7 @@ known as (
     -- of the few events of one type only the devices are looked up: a store knows many more
     select site, anonymous_id, arg_min(user_id, (since, user_id)) as user_id
     from identities
-    where anonymous_id in (select anonymous_id from wanted where user_id is null)
+    where anonymous_key in (select md5_number(unnest(list(distinct anonymous_id))) from wanted where user_id is null)
     group by site, anonymous_id
 ),
 matching as (
