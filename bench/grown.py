@@ -14,9 +14,14 @@ from bench.report import number
 CURVES: Final = ("question-", "page-", "growth-")
 """How the names of figures begin that have tables of their own."""
 NONE: Final = "*not measured yet*"
-_ASKED: Final = re.compile(r"(?P<what>(?:question|page)-?.*?)-(?P<range>live|day|all)-(?P<size>\d+)M")
+_ASKED: Final = re.compile(r"(?P<what>(?:question|page)-?.*?)-(?P<range>list|live|day|all)-(?P<size>\d+)M")
 _GROWN: Final = re.compile(r"growth-(?P<what>.+)-(?P<size>\d+)M")
-RANGES: Final = {"live": "the last 30 minutes", "day": "a day of 10 million events", "all": "everything"}
+RANGES: Final = {
+    "list": "what is newest, or of one person",
+    "live": "the last 30 minutes",
+    "day": "a day of 10 million events",
+    "all": "everything",
+}
 CHARTED: Final = ("question-revenue", "question-timeline", "question-top-products", "page")
 
 

@@ -45,13 +45,15 @@ def questions(setting: Setting) -> list[Figure]:
     figures = []
     with asked_of(folder, setting.folder) as system:
         _, last = bounds(system)
+        figures += [_asked(setting, system, name, "list", path) for name, path in _lists(system, last)]
         for name, length, grain in RANGES:
             until = datetime.fromtimestamp(last // 60 * 60 + 60, UTC)
             since = until - (length or timedelta(minutes=SIZE * stock.STRETCH_MINUTES))
             if length is not None and length > timedelta(minutes=SIZE * stock.STRETCH_MINUTES):
                 continue
             when = {"from": since.isoformat(), "to": until.isoformat(), "grain": grain}
-            figures += [_asked(setting, system, question, name, when) for question in QUESTIONS]
+            given = urllib.parse.urlencode(when)
+            figures += [_asked(setting, system, question, name, f"/api/analytics/{question}?{given}") for question in QUESTIONS]
             figures.append(_round(setting, system, name, when))
     return figures
 
@@ -74,8 +76,20 @@ def bounds(system: System) -> tuple[float, float]:
     return float(first), float(last)
 
 
-def _asked(setting: Setting, system: System, question: str, name: str, when: dict[str, str]) -> Figure:
-    path = f"/api/analytics/{question}?{urllib.parse.urlencode(when)}"
+def _lists(system: System, last: float) -> Iterator[tuple[str, str]]:
+    """What is asked without a range, by name: live figures, the newest events, those of one person and session, what to show them next."""
+    when = datetime.fromtimestamp(last - 600, UTC).isoformat()
+    user, session = system.query(
+        f"select user_id, session_id from events where event_type = 'product_view' and user_id is not null and timestamp > '{when}' limit 1"
+    )[0]
+    yield "real-time", "/api/analytics/real-time"
+    yield "events", "/api/events?limit=100"
+    yield "events-of-a-visitor", f"/api/events?limit=100&{urllib.parse.urlencode({'visitor': user})}"
+    yield "events-of-a-session", f"/api/events?limit=100&{urllib.parse.urlencode({'session': session})}"
+    yield "recommendations", f"/api/recommendations/{urllib.parse.quote(user, safe='')}"
+
+
+def _asked(setting: Setting, system: System, question: str, name: str, path: str) -> Figure:
     before = cpu_seconds(system.process.pid)
     taken = _repeated(lambda: answered_ms(system.serve, path), setting.seconds / 8)
     used_ms = (cpu_seconds(system.process.pid) - before) * 1000 / len(taken)
@@ -108,6 +122,8 @@ def _repeated(once: Callable[[], float], seconds: float) -> list[float]:
 
 
 def _words(name: str) -> str:
+    if name == "list":
+        return f"all there is, store of {SIZE} million events"
     days = SIZE * stock.STRETCH_MINUTES / 1440
     span = {"live": "the last 30 minutes", "day": "a day of 10 million", "all": f"all of it ({days:g} days)"}[name]
     return f"{span}, store of {SIZE} million events"

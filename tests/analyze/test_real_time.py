@@ -80,6 +80,23 @@ def test_what_others_bought_together_comes_before_what_is_popular(stocked: Stock
         assert told[0]["score"] == 1.0 > told[1]["score"] > 0
 
 
+def test_of_a_large_shop_the_newest_are_compared_and_a_person_is_known_for_longer(
+    stocked: Stocked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mug, plate, hat = ("P-mug", 1, "1"), ("P-plate", 1, "1"), ("P-hat", 1, "1")
+    stocked.add([event("product_view", ago(days=20), "asker", product_id="P-mug"), purchase(ago(days=40), "asker", hat)])
+    stocked.add([purchase(ago(days=2), f"before-{n}", mug, hat) for n in range(4)])
+    stocked.add([purchase(ago(hours=1), f"lately-{n}", mug, plate) for n in range(3)])
+    stocked.flush()
+
+    def told() -> list[str]:
+        return [row["product_id"] for row in recommend(stocked, "asker", site=None, limit=5).table.to_pylist()]
+
+    assert told() == ["P-hat", "P-plate"]
+    monkeypatch.setattr("ecompulse.analyze.recommend.TOUCHES_MAX", 3)
+    assert told() == ["P-plate"]
+
+
 def test_a_stranger_is_told_what_is_popular(stocked: Stocked) -> None:
     stocked.add([purchase(ago(days=1), "a", ("P-1", 1, "1")), purchase(ago(days=1), "b", ("P-1", 1, "1"), ("P-2", 1, "1"))])
     assert [row["product_id"] for row in recommend(stocked, "stranger", site=None, limit=5).table.to_pylist()] == ["P-1", "P-2"]

@@ -12,10 +12,11 @@ from http.client import HTTPResponse
 from typing import Any
 
 import pytest
-from tests.analyze.stocked import event
+from tests.analyze.stocked import event, purchase
 from tests.serve.conftest import Served
 
 from ecompulse.serve.live import LISTENERS_MAX, RENEW_SECONDS, SITES_MAX, WAITING_MAX, Listener
+from ecompulse.serve.moment import Moment
 
 Message = tuple[str, Any]
 
@@ -135,6 +136,27 @@ def test_a_computation_that_fails_is_made_again(served: Served, monkeypatch: pyt
     monkeypatch.setattr(served.stocked, "snapshot", failing)
     with listening(served) as stream:
         assert until(stream, "figures")["orders"] == 0
+
+
+def test_what_takes_longer_to_count_holds_nothing_up(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    count, may = Moment.count, threading.Event()
+
+    def slow(moment: Moment) -> float:
+        may.wait(20)
+        return count(moment)
+
+    monkeypatch.setattr(Moment, "count", slow)
+    with listening(served) as stream:
+        told = (content for name, content in messages(stream) if name == "figures")
+        first = next(told)
+        assert (first["orders"], first["active_visitors_5m"], first["counted_as_of"], first["top_pages"]) == (0, None, None, [])
+        served.stocked.add([purchase(datetime.now(UTC), "a", ("P-1", 1, "10.00"))])
+        bought = next(figures for figures in told if figures["orders"])
+        assert (bought["revenue"], bought["active_visitors_5m"], bought["conversion_rate"]) == ("10.00", None, None)
+        may.set()
+        counted = next(figures for figures in told if figures["active_visitors_5m"])
+        assert (counted["conversion_rate"], counted["orders"]) == (1.0, 1)
+        assert counted["counted_as_of"] <= counted["as_of"]
 
 
 def test_a_slow_reader_misses_the_oldest_and_holds_nothing_up() -> None:

@@ -9,11 +9,13 @@ from typing import Any, Final
 
 import msgspec
 
+from ecompulse.analyze.active import active
 from ecompulse.analyze.cursor import UUID, before, cursor
 from ecompulse.analyze.reading import Readable
 from ecompulse.analyze.rows import plain
 from ecompulse.analyze.settled import settled
 from ecompulse.analyze.statement import statement
+from ecompulse.store import Snapshot
 
 SECONDS: Final = 10.0
 """A list is looked at while it loads; a search that takes longer is better asked in SQL."""
@@ -33,16 +35,30 @@ def events(store: Readable, asked: Mapping[str, str], limit: int) -> dict[str, A
     values |= {**before(asked.get("after"), UUID), "event_id": None}
     if values["q"] and UUID.fullmatch(values["q"]):
         values |= {"event_id": values["q"], "q": None}
-    newest = values["before"] or datetime.now(UTC)
-    edges = (None, *(newest - span for span in SPANS), None)
     rows: list[dict[str, Any]] = []
     with store.snapshot(SECONDS) as picture:
-        for until, since in itertools.pairwise(edges):
+        values |= _when(picture, values)
+        for until, since in itertools.pairwise(_edges(values)):
             values |= {"since": since, "until": until, "limit": limit + 1 - len(rows)}
             rows += picture.query(settled(statement("events"), values), values).to_pylist()
             if len(rows) > limit:
                 break
     return _page(rows, limit, "event_id", _event)
+
+
+def _when(picture: Snapshot, values: Mapping[str, Any]) -> dict[str, list[datetime]]:
+    """The spans of time in which the visitor or the session that is asked for was active."""
+    if values["session"]:
+        return active(picture, session=values["session"])
+    return active(picture, people=[values["visitor"]]) if values["visitor"] else {"began": [], "ended": []}
+
+
+def _edges(values: Mapping[str, Any]) -> tuple[datetime | None, ...]:
+    """The times between the steps in which events are looked for, from the newest on; none where there are no events to be found."""
+    if values["session"] or values["visitor"]:
+        return (None, None) if values["began"] else ()
+    newest = values["before"] or datetime.now(UTC)
+    return (None, *(newest - span for span in SPANS), None)
 
 
 def letters(store: Readable, asked: Mapping[str, str], limit: int, *, replayed: bool | None = None) -> dict[str, Any]:

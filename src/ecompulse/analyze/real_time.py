@@ -19,6 +19,10 @@ MINUTES_MAX: Final = 1_440
 """A day: more than that is no present, and a question over a range answers it."""
 SPEED_SECONDS: Final = 10
 """Events a second are counted over this long: long enough to be steady, short enough to be now."""
+QUICK: Final = ("totals", "speed")
+"""Statements that cost little whatever the rate of events: they read sums, and the last seconds."""
+SLOW: Final = ("people", "calls", "products", "pages")
+"""Those that read what came in all of the minutes."""
 PARAMETERS: Final = (
     Parameter("minutes", "integer", f"How far back the figures go, 1 to {MINUTES_MAX}.", str(MINUTES), example="30"),
     Parameter("site", "text", "Only this site.", "every site", example="default"),
@@ -45,41 +49,46 @@ def real_time(store: Readable, asked: Mapping[str, Any], shop: Shop, timeout_sec
     """The figures, ready for JSON; `asked` is what `parse` returned. Raises `ecompulse.store.QueryTimeout`."""
     with store.snapshot(timeout_seconds) as picture:
         as_of, lag_seconds = store.as_of(), store.lag_seconds()
-        return {
-            "as_of": time_text(as_of),
-            "lag_seconds": round(lag_seconds, 3),
-            "minutes": asked["minutes"],
-            **_figures(picture, asked, shop, datetime.now(UTC)),
-        }
+        values = moments(asked, shop, datetime.now(UTC))
+        found = {name: look(picture, name, values) for name in (*QUICK, *SLOW)}
+    return {"as_of": time_text(as_of), "lag_seconds": round(lag_seconds, 3), **told(found, asked, shop)}
 
 
-def _figures(picture: Snapshot, asked: Mapping[str, Any], shop: Shop, now: datetime) -> dict[str, Any]:
+def moments(asked: Mapping[str, Any], shop: Shop, now: datetime) -> dict[str, Any]:
+    """The values of the statements at a moment."""
     since = now - timedelta(minutes=asked["minutes"])
-    values = {
+    return {
         "site": asked["site"], "traffic": asked["traffic"], "currency": shop.currency, "now": now, "since": since,
         "earliest": min(since, now - timedelta(minutes=30)), "lately": now - timedelta(seconds=SPEED_SECONDS),
         "five_minutes_ago": now - timedelta(minutes=5), "half_an_hour_ago": now - timedelta(minutes=30),
     }  # fmt: skip
 
-    def ask(name: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = picture.query(statement(f"real-time-{name}"), values, named=True).to_pylist()
-        return found
 
-    totals, people = ask("totals")[0], ask("people")[0]
-    latency = people["latency"] or [None, None, None]
+def look(picture: Snapshot, name: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The rows of one of the statements `QUICK` and `SLOW`."""
+    rows: list[dict[str, Any]] = picture.query(statement(f"real-time-{name}"), values, named=True).to_pylist()
+    return rows
+
+
+def told(found: Mapping[str, list[dict[str, Any]]], asked: Mapping[str, Any], shop: Shop) -> dict[str, Any]:
+    """The figures out of the rows of each statement; null where a slow one has not been answered yet."""
+    (totals,), (speed,) = (found[name] for name in QUICK)
+    people, calls = (found[name][0] if name in found else None for name in ("people", "calls"))
+    latency = (calls and calls["latency"]) or [None, None, None]
     return {
-        "events_per_second": round(ask("speed")[0]["arrived"] / SPEED_SECONDS, 2),
-        "active_visitors_5m": people["active_5m"],
-        "active_visitors_30m": people["active_30m"],
+        "minutes": asked["minutes"],
+        "events_per_second": round(speed["arrived"] / SPEED_SECONDS, 2),
+        "active_visitors_5m": people and people["active_5m"],
+        "active_visitors_30m": people and people["active_30m"],
         "orders": totals["orders"],
         "revenue": money_text(totals["revenue"]),
         "currency": shop.currency,
         "average_order_value": money_text((totals["revenue"] / totals["orders"]).quantize(Decimal("0.01"))) if totals["orders"] else None,
-        "conversion_rate": _share(people["buyers"], people["visitors"]),
-        "carts_open": people["carts_open"],
-        "top_products": plain(ask("products")),
-        "top_pages": plain(ask("pages")),
-        "searches_without_result": people["searches_without_result"],
+        "conversion_rate": people and _share(people["buyers"], people["visitors"]),
+        "carts_open": people and people["carts_open"],
+        "top_products": plain(found.get("products", [])),
+        "top_pages": plain(found.get("pages", [])),
+        "searches_without_result": calls and calls["searches_without_result"],
         "error_rate": _share(totals["errors"], totals["events"]),
         "api_latency_ms": {
             name: None if value is None else round(value, 2) for name, value in zip(("p50", "p95", "p99"), latency, strict=True)

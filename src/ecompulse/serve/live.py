@@ -1,7 +1,8 @@
 """The live stream: one computation for all who look, told as server-sent events (WHATWG HTML, section 9.2).
 
-Nothing is computed while nobody looks, nor while nothing changes; under load the pause between two computations grows with what one costs,
-so that looking takes a tenth of a core at most.
+Nothing is computed while nobody looks, nor while nothing changes; under load the pause between two computations grows with what one costs.
+What is quick to ask (orders, revenue, the newest events) is told at every change; people, pages and products, which take longer the more
+came in the last minutes, at a pace of their own. So looking takes two tenths of a core at most, and the first never waits for the second.
 """
 
 from __future__ import annotations
@@ -10,17 +11,15 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
 import msgspec
 
 from ecompulse.analyze.reading import Readable
-from ecompulse.analyze.real_time import MINUTES, real_time
-from ecompulse.analyze.rows import plain, time_text
-from ecompulse.analyze.statement import statement
+from ecompulse.analyze.rows import plain
 from ecompulse.observe import logs, metrics
+from ecompulse.serve.moment import Moment
 from ecompulse.serve.problem import Problem
 from ecompulse.serve.state import ServeState
 from ecompulse.serve.workers import Workers
@@ -35,14 +34,14 @@ REPEAT_SECONDS: Final = 2.0
 RENEW_SECONDS: Final = 5.0
 """Figures are computed this often even when nothing arrived, because minutes pass."""
 COST_MAX: Final = 0.1
-"""Share of the time that computing may take."""
+"""Share of the time that quick figures may take, and again the others."""
+FIRST_SECONDS: Final = 1.0
+"""A page that begins waits this long for all figures together; then those that take longer come when they are there."""
 LISTENERS_MAX: Final = 100
 SITES_MAX: Final = 8
 """Different sites that are looked at together; each is a computation of its own."""
 WAITING_MAX: Final = 16
 """Messages that wait for a slow reader; older ones are superseded by newer ones and are left out."""
-NEWEST_MAX: Final = 20
-"""Events told with one update: more go by than can be read."""
 RETRY_MS: Final = 1_000
 
 Message = tuple[str, bytes]
@@ -86,12 +85,20 @@ class Listener:
 class Site:
     """What is told about one site (or all, with None): its listeners and the last word of each kind."""
 
-    def __init__(self, name: str | None, *, confined: bool) -> None:
-        self.name, self.confined = name, confined
+    def __init__(self, moment: Moment, name: str | None, *, confined: bool) -> None:
+        self.moment, self.name, self.confined = moment, name, confined
         self.listeners: set[Listener] = set()
         self.last: dict[str, Message] = {}
-        self.figures: dict[str, Any] = {}
-        self.newest = datetime.now(UTC) - timedelta(hours=1)
+        self.counting: asyncio.Task[None] | None = None
+        self.counted: object = object()
+        """What had come when it was counted last, …"""
+        self.counted_at = self.count_from = 0.0
+        """… when that was, and when it may be counted again."""
+
+    def is_due(self, mark: object, now: float) -> bool:
+        """Whether it should be counted, when `mark` has come."""
+        changed = self.counted != mark or now - self.counted_at >= RENEW_SECONDS
+        return changed and self.counting is None and now >= self.count_from and bool(self.last)
 
     def tell(self, message: Message) -> None:
         """Tell everybody, and keep it for those who come later."""
@@ -99,13 +106,19 @@ class Site:
         for listener in self.listeners:
             listener.tell(message)
 
+    def tell_figures(self, figures: dict[str, Any] | None) -> None:
+        """Tell the figures, if there are any yet."""
+        if figures is not None:
+            self.tell(encode("figures", figures))
+
 
 class Live:
     """All open streams and the task that feeds them. Belongs to one event loop."""
 
     def __init__(self, state: ServeState, health: Callable[[], dict[str, Any]]) -> None:
         self._state, self._health = state, health
-        self.workers = Workers("the live stream", threads=1, waiting_max=1)
+        self.workers = Workers("the live stream", threads=2, waiting_max=SITES_MAX)
+        self._one_count = asyncio.Lock()
         self._sites: dict[tuple[str | None, bool], Site] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -120,7 +133,8 @@ class Live:
             raise Problem(
                 503, "Too many live streams are open. Close one, or try again later.", title="Too busy", headers={"retry-after": "10"}
             )
-        site = self._sites.setdefault((name, confined), Site(name, confined=confined))
+        moment = Moment(lambda: self._state.store, name, self._state.shop)
+        site = self._sites.setdefault((name, confined), Site(moment, name, confined=confined))
         listener = Listener()
         site.listeners.add(listener)
         metrics.LIVE_STREAMS.set(self.streams)
@@ -146,6 +160,8 @@ class Live:
         for site in self._sites.values():
             for listener in site.listeners:
                 listener.end()
+            if site.counting is not None:
+                site.counting.cancel()
         if self._task is not None:
             self._task.cancel()
         self.workers.close()
@@ -159,13 +175,17 @@ class Live:
             try:
                 if now >= resting_until:
                     seen = await self.workers.run(self._mark)
-                    if seen != mark or now - renewed >= RENEW_SECONDS or any(not site.figures for site in self._sites.values()):
+                    if seen != mark or now - renewed >= RENEW_SECONDS or any(not site.last for site in self._sites.values()):
                         mark, renewed, repeated = seen, now, now
-                        spent = await self._renew()
+                        spent = await self._renew(mark)
                         resting_until = time.monotonic() + spent * (1 / COST_MAX - 1)
+                for site in self._sites.values():
+                    if site.is_due(mark, now):
+                        self._begin_to_count(site, mark)
                 if now - repeated >= REPEAT_SECONDS:
                     repeated = now
-                    self._repeat()
+                    for site in self._sites.values():
+                        site.tell_figures(site.moment.repeated())
             except (QueryError, Problem) as error:
                 logger.warning("live figures could not be computed", reason=str(error))
             except Exception:  # one failed computation must not leave every reader with a silent stream
@@ -178,43 +198,51 @@ class Live:
         figures = self._state.store.ledger()
         return figures["received"], figures["stored"], figures["dead_letters"], figures["duplicates"]
 
-    async def _renew(self) -> float:
-        """Compute and tell everything; returns the seconds of work that it took."""
+    async def _renew(self, mark: object) -> float:
+        """Tell everything that is quick to ask; returns the seconds of work that it took."""
         ledger, health, spent = await self.workers.run(self._about_all)
         for site in list(self._sites.values()):
-            figures, newest, more = await self.workers.run(partial(self._about, site))
+            if not site.last and site.counting is None:
+                await asyncio.wait({self._begin_to_count(site, mark)}, timeout=FIRST_SECONDS)
+            newest, more = await self.workers.run(partial(_looked, site.moment))
             spent += more
-            site.figures = figures
-            site.tell(encode("figures", figures))
+            site.tell_figures(site.moment.figures())
             site.tell(encode("ledger", _confined(ledger, site) if site.confined else ledger))
             site.tell(encode("health", health))
             if newest:
                 site.tell(encode("events", newest))
         return spent
 
-    def _repeat(self) -> None:
-        store = self._state.store
-        fresh = {"as_of": time_text(store.as_of()), "lag_seconds": round(store.lag_seconds(), 3)}
-        for site in self._sites.values():
-            if site.figures:
-                site.figures = {**site.figures, **fresh}
-                site.tell(encode("figures", site.figures))
+    def _begin_to_count(self, site: Site, mark: object) -> asyncio.Task[None]:
+        site.counted, site.counted_at = mark, time.monotonic()
+        site.counting = asyncio.create_task(self._count(site), name="live-count")
+        return site.counting
+
+    async def _count(self, site: Site) -> None:
+        """Bring those figures up to date that take longer, and tell them; one site at a time."""
+        began = time.monotonic()
+        try:
+            async with self._one_count:
+                spent = await self.workers.run(site.moment.count)
+        except (QueryError, Problem) as error:
+            logger.warning("people, pages and products could not be counted", reason=str(error))
+            site.counted, spent = object(), time.monotonic() - began
+        except Exception:
+            logger.exception("people, pages and products could not be counted")
+            site.counted, spent = object(), time.monotonic() - began
+        else:
+            if site.last:
+                site.tell_figures(site.moment.figures())
+        site.counting, site.count_from = None, time.monotonic() + spent * (1 / COST_MAX - 1)
 
     def _about_all(self) -> tuple[dict[str, Any], dict[str, Any], float]:
         began = time.thread_time()
         return _ledger(self._state.store), plain(self._health()), time.thread_time() - began
 
-    def _about(self, site: Site) -> tuple[dict[str, Any], list[dict[str, Any]], float]:
-        shop, began = self._state.shop, time.thread_time()
-        figures = real_time(self._state.store, {"minutes": MINUTES, "site": site.name, "traffic": shop.traffic}, shop)
-        with self._state.store.snapshot(timeout_seconds=5.0) as picture:
-            now = datetime.now(UTC)  # what was received before the clock was set back lies ahead of it, and must not hide the news
-            values = {"after": min(site.newest, now), "until": now, "site": site.name, "traffic": shop.traffic, "limit": NEWEST_MAX}
-            found = picture.query(statement("newest-events"), values, named=True).to_pylist()
-        if found:
-            site.newest = found[0]["received_at"]
-        newest = [{name: plain(value) for name, value in event.items() if value is not None} for event in reversed(found)]
-        return figures, newest, time.thread_time() - began
+
+def _looked(moment: Moment) -> tuple[list[dict[str, Any]], float]:
+    began = time.thread_time()
+    return moment.look(), time.thread_time() - began
 
 
 def _ledger(store: Readable) -> dict[str, Any]:

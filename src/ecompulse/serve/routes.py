@@ -119,7 +119,8 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
         tag="Questions",
         summary="Recommendations",
         description="Products for a user, or a device by its anonymous id: what people with a like history bought or viewed, "
-        "then what is popular. "
+        "then what is popular. The user's own last 30 days are compared with those of others, or with the newest half million "
+        "views, carts and purchases where there are more. "
         "Columns: product_id, product_name, score (0 to 1), reason.",
         parameters=(_limit(10, LIMIT_MAX), Parameter("site", "text", _WORDS["site"]), _FORMAT),
         media=_TABLES,
@@ -134,7 +135,8 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
         description="Server-sent events: `figures` (as real-time; up to four times a second when something changed, "
         "else every two seconds), "
         "`ledger`, "
-        "`events` (a list of the newest, the oldest first) and `health`.",
+        "`events` (a list of the newest, the oldest first) and `health`. People, pages, products, latency and searches take longer to "
+        "count the more came in the last minutes, and may trail: as of `counted_as_of`, null or empty until they were counted once.",
         parameters=(Parameter("site", "text", _WORDS["site"]),),
         media=("text/event-stream",),
         errors=(400, 503),

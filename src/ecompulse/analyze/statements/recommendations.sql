@@ -1,40 +1,39 @@
 -- Products that others bought or looked at together with what this person did, counted as pairs of (person, product); a purchase weighs five views.
 -- The score is the share of the weight of a product's pairs, between 0 and 1 of the best one. Without a history: what is popular.
-with touched as (
-    select e.site, coalesce(e.user_id, v.user_id, e.anonymous_id) as visitor, e.product_id, max(e.product_name) as product_name,
-        sum(case when e.event_type = 'add_to_cart' then 2 else 1 end) as weight
-    from events e
-    left join visitors v on v.site = e.site and v.anonymous_id = e.anonymous_id
-    where e.event_type in ('product_view', 'add_to_cart') and e.product_id is not null
-      and e.timestamp >= $since and ($site is null or e.site = $site)
-    group by 1, 2, 3
+with history as (
+    select unnest($sites::varchar[]) as site, unnest($products::varchar[]) as product_id, unnest($weights::bigint[]) as weight
+),
+touched as (
+    select site, user_id, anonymous_id, product_id, product_name, case when event_type = 'add_to_cart' then 2 else 1 end as weight
+    from events
+    where event_type in ('product_view', 'add_to_cart') and product_id is not null and timestamp >= $since and ($site is null or site = $site)
     union all
-    select o.site, coalesce(e.user_id, v.user_id, e.anonymous_id), o.product_id, max(o.product_name), 5 * count(*)
-    from order_items o
-    join events e on e.event_id = o.event_id and e.event_type = 'purchase' and e.timestamp >= $since
-    left join visitors v on v.site = e.site and v.anonymous_id = e.anonymous_id
-    where o.timestamp >= $since and o.product_id is not null and ($site is null or o.site = $site)
-    group by 1, 2, 3
+    select site, user_id, anonymous_id, item.product_id, item.product_name, 5
+    from (
+        select site, user_id, anonymous_id, unnest(items) as item
+        from events
+        where event_type = 'purchase' and timestamp >= $since and ($site is null or site = $site)
+    )
+    where item.product_id is not null
+),
+known as (
+    select site, anonymous_id, arg_min(user_id, (since, user_id)) as user_id
+    from identities
+    where anonymous_key in (select md5_number(unnest(list(distinct anonymous_id))) from touched where user_id is null)
+    group by site, anonymous_id
 ),
 baskets as (
-    select site, visitor, product_id, max(product_name) as product_name, least(sum(weight), 20) as weight
-    from touched
-    group by site, visitor, product_id
-),
-person as (
-    select distinct site, visitor from baskets where visitor = $user
-    union
-    select site, user_id from visitors where anonymous_id = $user
-),
-history as (
-    select b.site, b.product_id, b.weight, b.visitor
-    from baskets b
-    join person p on p.site = b.site and p.visitor = b.visitor
+    select t.site, coalesce(t.user_id, k.user_id, t.anonymous_id) as visitor, t.product_id, max(t.product_name) as product_name,
+        least(sum(t.weight), 20) as weight
+    from touched t
+    left join known k on k.site = t.site and k.anonymous_id = t.anonymous_id
+    group by all
 ),
 neighbours as (
     select b.site, b.visitor, sum(least(b.weight, h.weight)) as likeness
     from baskets b
-    join history h on h.site = b.site and h.product_id = b.product_id and h.visitor <> b.visitor
+    join history h on h.site = b.site and h.product_id = b.product_id
+    where not list_contains($people, b.visitor)
     group by b.site, b.visitor
     order by likeness desc
     limit 500
