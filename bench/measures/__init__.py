@@ -5,7 +5,7 @@ from typing import Final
 
 from bench import rooms
 from bench.figures import Figure
-from bench.measures import door, end_to_end, footprint, generator, growth, latency, memory, peers, processing, questions, recovery
+from bench.measures import door, end_to_end, footprint, generator, growth, latency, live, memory, peers, processing, questions, recovery
 from bench.run_of import Setting
 
 MEASURES: Final[dict[str, Callable[[Setting], list[Figure]]]] = {
@@ -14,6 +14,7 @@ MEASURES: Final[dict[str, Callable[[Setting], list[Figure]]]] = {
     "end-to-end": end_to_end.end_to_end,
     "ack": latency.acknowledged,
     "fresh": latency.fresh,
+    "live": live.live,
     "processing": processing.processing,
     "duplicates": processing.duplicates,
     "generator": generator.generator,
