@@ -35,14 +35,15 @@ def events(store: Readable, asked: Mapping[str, str], limit: int) -> dict[str, A
     values |= {**before(asked.get("after"), UUID), "event_id": None}
     if values["q"] and UUID.fullmatch(values["q"]):
         values |= {"event_id": values["q"], "q": None}
-    rows: list[dict[str, Any]] = []
+    found: list[dict[str, Any]] = []
     with store.snapshot(SECONDS) as picture:
         values |= _when(picture, values)
         for until, since in itertools.pairwise(_edges(values)):
-            values |= {"since": since, "until": until, "limit": limit + 1 - len(rows)}
-            rows += picture.query(settled(statement("events"), values), values).to_pylist()
-            if len(rows) > limit:
+            values |= {"since": since, "until": until, "limit": limit + 1 - len(found)}
+            found += picture.query(settled(statement("events-found"), values), values, named=True).to_pylist()
+            if len(found) > limit:
                 break
+        rows = _in_full(picture, found)
     return _page(rows, limit, "event_id", _event)
 
 
@@ -51,6 +52,15 @@ def _when(picture: Snapshot, values: Mapping[str, Any]) -> dict[str, list[dateti
     if values["session"]:
         return active(picture, session=values["session"])
     return active(picture, people=[values["visitor"]]) if values["visitor"] else {"began": [], "ended": []}
+
+
+def _in_full(picture: Snapshot, found: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """These events with all their columns and their visitor, in the same order."""
+    if not found:
+        return []
+    values = {"first": found[-1]["received_at"], "last": found[0]["received_at"], "ids": [str(row["event_id"]) for row in found]}
+    rows: list[dict[str, Any]] = picture.query(settled(statement("events"), values), values).to_pylist()
+    return rows
 
 
 def _edges(values: Mapping[str, Any]) -> tuple[datetime | None, ...]:

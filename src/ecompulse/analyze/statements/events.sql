@@ -1,55 +1,12 @@
--- The newest events that match, of those received between two moments; whose they are is only looked up of what was found.
-with
--- if $visitor
-devices as (
-    select site, anonymous_id
-    from (
-        select site, anonymous_id, arg_min(user_id, (since, user_id)) as user_id
-        from identities
-        where anonymous_key in (select unnest(list(distinct anonymous_key)) from identities where user_key = md5_number($visitor))
-        group by site, anonymous_id
+-- Events in full that were found, and whose they are.
+with found as materialized (
+    select *
+    from events
+    where received_at >= $first and received_at <= $last and event_id in (null
+-- each $ids
+        , $ids[{n}]::uuid
+-- end
     )
-    where user_id = $visitor
-),
--- end
-found as materialized (
-    select e.*
--- if $visitor
-    from (  -- each part asks for the values of one column, so that the others are only read where it has them
-        select * from events where user_id = $visitor
-        union all
-        select * from events
-        where user_id is distinct from $visitor and anonymous_id in (select anonymous_id from devices union all select $visitor)
-          and (anonymous_id = $visitor or (site, anonymous_id) in (select site, anonymous_id from devices))
-    ) e
--- else
-    from events e
--- end
-    where true
-      and ($since is null or e.received_at >= $since)
-      and ($until is null or e.received_at < $until)
--- if $began
-      and (false
--- each $began
-        or (e.timestamp >= $began[{n}] and e.timestamp <= $ended[{n}])
--- end
-      )
--- end
-      and ($site is null or e.site = $site)
-      and ($event_type is null or e.event_type = $event_type)
-      and ($session is null or e.session_id = $session)
-      and ($event_id is null or e.event_id = $event_id::uuid)
--- if $q
-      and (contains(lower(e.user_id), lower($q)) or contains(lower(e.anonymous_id), lower($q)) or contains(lower(e.session_id), lower($q))
-        or contains(lower(e.page_url), lower($q)) or contains(lower(e.screen_name), lower($q)) or contains(lower(e.product_id), lower($q))
-        or contains(lower(e.product_name), lower($q)) or contains(lower(e.order_id), lower($q)) or contains(lower(e.query), lower($q))
-        or contains(lower(e.element_id), lower($q)) or contains(lower(e.endpoint), lower($q)) or contains(lower(e.message), lower($q))
-        or contains(lower(e.name), lower($q)) or contains(lower(e.campaign), lower($q)) or contains(lower(e.traffic_source), lower($q))
-        or contains(lower(e.properties::varchar), lower($q)))
--- end
-      and ($before is null or e.received_at < $before or (e.received_at = $before and e.event_id < $before_id::uuid))
-    order by e.received_at desc, e.event_id desc
-    limit $limit
 ),
 known as (
     select site, anonymous_id, arg_min(user_id, (since, user_id)) as user_id
