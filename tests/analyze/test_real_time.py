@@ -56,6 +56,20 @@ def test_the_last_minutes_are_told(stocked: Stocked) -> None:
     assert figures(stocked, minutes="5")["orders"] == 1
 
 
+def test_a_person_is_one_on_all_devices_and_a_cart_is_open_that_was_filled_after_the_purchase(stocked: Stocked) -> None:
+    stocked.add([
+        event("page_view", ago(minutes=20), None, anonymous_id="phone"), event("page_view", ago(minutes=9), "ann", anonymous_id="laptop"),
+        purchase(ago(minutes=8), "ann", ("P-1", 1, "5.00")), event("add_to_cart", ago(minutes=2), None, anonymous_id="phone"),
+        event("user_login", ago(days=3), "ann", anonymous_id="phone"),
+        event("page_view", ago(minutes=3), None, anonymous_id="phone", site="b"), event("page_view", ago(minutes=4), "ann", site="b"),
+    ])  # fmt: skip
+    for _ in range(2):
+        told = figures(stocked)
+        assert (told["active_visitors_5m"], told["active_visitors_30m"], told["conversion_rate"], told["carts_open"]) == (3, 3, 0.333333, 1)
+        assert figures(stocked, site="default")["active_visitors_30m"] == 1
+        stocked.flush()
+
+
 @pytest.mark.parametrize(
     ("parameter", "value"), [("minutes", "0"), ("minutes", "x"), ("minutes", "1441"), ("traffic", "none"), ("hours", "1")]
 )
