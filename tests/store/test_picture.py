@@ -122,6 +122,8 @@ def test_sums_that_are_kept_of_blocks_change_no_answer(tmp_path: Path, monkeypat
         "select event_id, sum(amount) as amount from order_items group by all order by all",
         "select * from visitors order by all",
         "select session_id, visitor, events, orders, revenue, entry_page from sessions order by all",
+        "select distinct anonymous_key::varchar as device, user_key::varchar as person from identities order by all",
+        "select distinct session_key::varchar as session, user_key::varchar as person from session_parts order by all",
         "select count(*) as n from events",
     ]
     store = DuckDBStore(tmp_path)

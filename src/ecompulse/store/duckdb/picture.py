@@ -91,12 +91,21 @@ class Picture:
 
 
 def sums(rows: pa.Table, cursor: duckdb.DuckDBPyConnection) -> Block:
-    """The rows of each relation of `SUMMED` that come of these rows."""
+    """The rows of each relation of `SUMMED` that come of these rows; unsigned numbers of 128 bits as text, since Arrow has none."""
     cursor.register(_BLOCK, rows)
     try:
-        return {table: cursor.sql(query.format(rows=_BLOCK)).to_arrow_table() for table, query in SUMMED.items()}
+        return {table: _in_arrow(cursor.sql(query.format(rows=_BLOCK))) for table, query in SUMMED.items()}
     finally:
         cursor.unregister(_BLOCK)
+
+
+def _in_arrow(found: duckdb.DuckDBPyRelation) -> pa.Table:
+    """DuckDB would give them as decimals, of which those above the half come back negative."""
+    columns = (
+        f'"{name}"::varchar as "{name}"' if str(kind) == "UHUGEINT" else f'"{name}"'
+        for name, kind in zip(found.columns, found.types, strict=True)
+    )
+    return found.project(", ".join(columns)).to_arrow_table()
 
 
 def _sums_of(table: str) -> Callable[[Picture, duckdb.DuckDBPyConnection], pa.Table]:
