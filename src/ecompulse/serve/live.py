@@ -28,7 +28,7 @@ from ecompulse.store import QueryError
 logger = logs.logger("serve")
 
 TICK_SECONDS: Final = 0.05
-"""How often to look whether anything came: what does after a pause is told within a tenth of a second."""
+"""How often to look whether anything came, which costs next to nothing."""
 PACE_SECONDS: Final = 0.25
 """Four updates a second are as many as an eye follows."""
 REPEAT_SECONDS: Final = 2.0
