@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from ecompulse.analyze.settled import settled
-from ecompulse.analyze.statement import statement
+from ecompulse.analyze.statement import answered
 from ecompulse.store import Snapshot
 
 SPANS_MAX: Final = 20
@@ -25,7 +24,7 @@ def active(
     An event outside of them is not theirs; inside there are others' events, too. Both lists are empty when there is nothing.
     """
     values: dict[str, Any] = {"people": list(people), "session": session, "since": since}
-    rows = picture.query(settled(statement("active"), values), values, named=True).to_pylist()
+    rows = answered(picture, "active", values).to_pylist()
     spans = joined([(row["began_at"], row["ended_at"]) for row in rows], SPANS_MAX)
     return {"began": [began for began, _ in spans], "ended": [ended for _, ended in spans]}
 

@@ -14,7 +14,7 @@ from ecompulse.analyze.cursor import UUID, before, cursor
 from ecompulse.analyze.reading import Readable
 from ecompulse.analyze.rows import plain
 from ecompulse.analyze.settled import settled
-from ecompulse.analyze.statement import statement
+from ecompulse.analyze.statement import answered, statement
 from ecompulse.store import Snapshot
 
 SECONDS: Final = 10.0
@@ -37,10 +37,11 @@ def events(store: Readable, asked: Mapping[str, str], limit: int) -> dict[str, A
         values |= {"event_id": values["q"], "q": None}
     found: list[dict[str, Any]] = []
     with store.snapshot(SECONDS) as picture:
+        values |= {"people": [values["visitor"]] if values["visitor"] else []}
         values |= _when(picture, values)
         for until, since in itertools.pairwise(_edges(values)):
             values |= {"since": since, "until": until, "limit": limit + 1 - len(found)}
-            found += picture.query(settled(statement("events-found"), values), values, named=True).to_pylist()
+            found += answered(picture, "events-found", values).to_pylist()
             if len(found) > limit:
                 break
         rows = _in_full(picture, found)
@@ -51,7 +52,7 @@ def _when(picture: Snapshot, values: Mapping[str, Any]) -> dict[str, list[dateti
     """The spans of time in which the visitor or the session that is asked for was active."""
     if values["session"]:
         return active(picture, session=values["session"])
-    return active(picture, people=[values["visitor"]]) if values["visitor"] else {"began": [], "ended": []}
+    return active(picture, people=values["people"]) if values["people"] else {"began": [], "ended": []}
 
 
 def _in_full(picture: Snapshot, found: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -23,11 +23,11 @@ from typing import Final
 from msgspec import Struct
 
 from ecompulse.analyze.parameters import Parameter, parameters_of
+from ecompulse.analyze.statement import with_parts
 
 COLUMN_TYPES: Final = ("text", "integer", "number", "rate", "decimal", "timestamp")
 
 _FACT: Final = re.compile(r"^-- (?P<key>title|description|column (?P<name>\w+) (?P<type>\w+)): (?P<text>.+)$")
-_INCLUDE: Final = re.compile(r"^-- include (?P<names>[\w, ]+)$", re.MULTILINE)
 _NAME: Final = re.compile(r"\$(\w+)")
 
 
@@ -76,18 +76,6 @@ def question_named(name: str) -> Question:
     return known[name]
 
 
-def part(name: str) -> str:
-    """The text of a shared common table expression, as `parts/<name>.sql` holds it."""
-    return (files("ecompulse.analyze") / "questions" / "parts" / f"{name}.sql").read_text("utf-8").rstrip()
-
-
-def statement(text: str) -> str:
-    """A question's text with its parts put in."""
-    while _INCLUDE.search(text):  # parts include parts
-        text = _INCLUDE.sub(lambda found: ",\n".join(part(name.strip()) for name in found["names"].split(",")), text)
-    return text
-
-
 def _read(entry: Traversable) -> Question:
     name, lines = entry.name.removesuffix(".sql"), entry.read_text("utf-8").splitlines()
     facts = [found for found in map(_FACT.match, lines) if found]
@@ -97,6 +85,6 @@ def _read(entry: Traversable) -> Question:
         raise ValueError(
             f"{entry}: begin with '-- title:', '-- description:' and '-- column name type:' lines; types are {', '.join(COLUMN_TYPES)}."
         )
-    sql = statement("\n".join(line for line in lines if not _FACT.match(line)))
+    sql = with_parts("\n".join(line for line in lines if not _FACT.match(line)))
     bound = frozenset(_NAME.findall(sql))
     return Question(name, said["title"], said["description"], parameters_of(bound), columns, sql, bound)

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Protocol
 
+from ecompulse.analyze.rows import time_text
 from ecompulse.store import Snapshot
 
 
@@ -38,3 +39,8 @@ class Readable(Protocol):
         (`received`, of which `accepted` and `rejected`), what the store says became of it, and whether these agree (`balanced`).
         """
         ...
+
+
+def completeness(store: Readable) -> dict[str, Any]:
+    """`as_of` and `lag_seconds` now, ready for JSON."""
+    return {"as_of": time_text(store.as_of()), "lag_seconds": round(store.lag_seconds(), 3)}

@@ -8,8 +8,8 @@ from decimal import Decimal
 from typing import Any, Final
 
 from ecompulse.analyze.parameters import TRAFFIC, Parameter, Shop
-from ecompulse.analyze.reading import Readable
-from ecompulse.analyze.rows import money_text, plain, time_text
+from ecompulse.analyze.reading import Readable, completeness
+from ecompulse.analyze.rows import money_text, plain
 from ecompulse.analyze.statement import statement
 from ecompulse.analyze.wrong import WrongParameter
 from ecompulse.store import Snapshot
@@ -48,10 +48,10 @@ def parse(asked: Mapping[str, str], shop: Shop) -> dict[str, Any]:
 def real_time(store: Readable, asked: Mapping[str, Any], shop: Shop, timeout_seconds: float = 10.0) -> dict[str, Any]:
     """The figures, ready for JSON; `asked` is what `parse` returned. Raises `ecompulse.store.QueryTimeout`."""
     with store.snapshot(timeout_seconds) as picture:
-        as_of, lag_seconds = store.as_of(), store.lag_seconds()
+        fresh = completeness(store)
         values = moments(asked, shop, datetime.now(UTC))
         found = {name: look(picture, name, values) for name in (*QUICK, *SLOW)}
-    return {"as_of": time_text(as_of), "lag_seconds": round(lag_seconds, 3), **told(found, asked, shop)}
+    return {**fresh, **told(found, asked, shop)}
 
 
 def moments(asked: Mapping[str, Any], shop: Shop, now: datetime) -> dict[str, Any]:

@@ -11,8 +11,7 @@ import pyarrow as pa
 from ecompulse.analyze.active import active
 from ecompulse.analyze.ask import TIMEOUT_SECONDS, Answer
 from ecompulse.analyze.reading import Readable
-from ecompulse.analyze.settled import settled
-from ecompulse.analyze.statement import statement
+from ecompulse.analyze.statement import answered
 from ecompulse.store import Snapshot
 
 HISTORY: Final = timedelta(days=30)
@@ -35,17 +34,13 @@ def recommend(store: Readable, user: str, *, site: str | None, limit: int) -> An
     values: dict[str, Any] = {"user": user, "site": site, "limit": limit, "earliest": earliest}
     with store.snapshot(TIMEOUT_SECONDS) as picture:
         as_of, lag_seconds = store.as_of(), store.lag_seconds()
-        values["people"] = list(dict.fromkeys((user, *_ask(picture, "recommendations-person", values)["user_id"].to_pylist())))
+        values["people"] = list(dict.fromkeys((user, *answered(picture, "recommendations-person", values)["user_id"].to_pylist())))
         history = _history(picture, values)
-        (since,) = _ask(picture, "recommendations-since", {**values, "most": TOUCHES_MAX})["since"].to_pylist()
+        (since,) = answered(picture, "recommendations-since", {**values, "most": TOUCHES_MAX})["since"].to_pylist()
         values |= {"since": since or earliest, **{f"{name}s": history[name].to_pylist() for name in ("site", "product", "weight")}}
-        return Answer(as_of, lag_seconds, _ask(picture, "recommendations", values))
+        return Answer(as_of, lag_seconds, answered(picture, "recommendations", values))
 
 
 def _history(picture: Snapshot, values: Mapping[str, Any]) -> pa.Table:
     spans = active(picture, people=values["people"], since=values["earliest"])
-    return _ask(picture, "recommendations-history", {**values, **spans, "most": PRODUCTS_MAX})
-
-
-def _ask(picture: Snapshot, name: str, values: Mapping[str, Any]) -> pa.Table:
-    return picture.query(settled(statement(name), values), values, named=True)
+    return answered(picture, "recommendations-history", {**values, **spans, "most": PRODUCTS_MAX})

@@ -225,16 +225,16 @@ class Live:
     async def _count(self, site: Site) -> None:
         """Bring those figures up to date that take longer, and tell them; one site at a time."""
         async with self._one_count:
-            began = time.monotonic()
+            began, spent = time.monotonic(), None
             try:
                 spent = await self.workers.run(site.moment.count)
                 if site.last:
                     site.tell_figures(site.moment.figures())
             except (QueryError, Problem) as error:
                 logger.warning("people, pages and products could not be counted", reason=str(error))
-                site.counted, spent = object(), time.monotonic() - began
             except Exception:
                 logger.exception("people, pages and products could not be counted")
+            if spent is None:
                 site.counted, spent = object(), time.monotonic() - began
         site.counting, site.count_from = None, max(site.counted_at + PACE_SECONDS, _rested(spent))
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from ecompulse.analyze.parameters import Shop
-from ecompulse.analyze.reading import Readable
+from ecompulse.analyze.reading import Readable, completeness
 from ecompulse.analyze.real_time import MINUTES, QUICK, SLOW, look, moments, told
 from ecompulse.analyze.rows import plain, time_text
 from ecompulse.analyze.statement import statement
@@ -28,7 +28,7 @@ class Moment:
         self._asked = {"minutes": MINUTES, "site": site, "traffic": shop.traffic}
         self._quick: dict[str, Rows] = {}
         self._slow: dict[str, Rows] = {}
-        self._as_of: dict[str, Any] = {}
+        self._fresh: dict[str, Any] = {}
         self._counted = ""
         self._newest = datetime.now(UTC) - timedelta(hours=1)
 
@@ -40,13 +40,13 @@ class Moment:
         """
         store = self._store()
         with store.snapshot(TIMEOUT_SECONDS) as picture:
-            as_of = self.as_of(store)
+            fresh = completeness(store)
             now = datetime.now(UTC)  # what was received before the clock was set back lies ahead of it, and must not hide the news
             values = moments(self._asked, self._shop, now)
             quick = {name: look(picture, name, values) for name in QUICK}
             values |= {"after": min(self._newest, now), "until": now, "limit": NEWEST_MAX}
             found = picture.query(statement("newest-events"), values, named=True).to_pylist()
-        self._quick, self._as_of = quick, as_of
+        self._quick, self._fresh = quick, fresh
         if found:
             self._newest = found[0]["received_at"]
         return [{name: plain(value) for name, value in event.items() if value is not None} for event in reversed(found)]
@@ -70,14 +70,9 @@ class Moment:
         if not self._quick:
             return None
         figures = told({**self._quick, **self._slow}, self._asked, self._shop)
-        return {**self._as_of, "counted_as_of": self._counted or None, **figures}
-
-    def as_of(self, store: Readable | None = None) -> dict[str, Any]:
-        """How complete the store is now."""
-        store = store or self._store()
-        return {"as_of": time_text(store.as_of()), "lag_seconds": round(store.lag_seconds(), 3)}
+        return {**self._fresh, "counted_as_of": self._counted or None, **figures}
 
     def repeated(self) -> dict[str, Any] | None:
         """The figures as they were, with how complete the store is now; it asks nothing of the store's rows."""
-        self._as_of = self.as_of()
+        self._fresh = completeness(self._store())
         return self.figures()

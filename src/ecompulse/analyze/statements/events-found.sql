@@ -1,15 +1,7 @@
 -- Which events match, the newest of those received between two moments: of all columns only those that tell it are read.
 -- if $visitor
-with devices as (
-    select site, anonymous_id
-    from (
-        select site, anonymous_id, arg_min(user_id, (since, user_id)) as user_id
-        from identities
-        where anonymous_key in (select unnest(list(distinct anonymous_key)) from identities where user_key = md5_number($visitor))
-        group by site, anonymous_id
-    )
-    where user_id = $visitor
-)
+with
+-- include devices
 -- end
 select e.event_id, e.received_at
 from events e

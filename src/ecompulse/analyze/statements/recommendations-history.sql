@@ -1,16 +1,7 @@
 -- What a person did with products: a view counts 1, a cart 2, a purchase 5.
 with
-devices as (
-    select site, anonymous_id
-    from (
-        select site, anonymous_id, arg_min(user_id, (since, user_id)) as user_id
-        from identities
-        where anonymous_key in (
-            select unnest(list(distinct anonymous_key)) from identities where user_key in (select md5_number(unnest($people::varchar[]))))
-        group by site, anonymous_id
-    )
-    where list_contains($people, user_id)
-),
+-- include devices
+,
 own as (
     select site, event_type, product_id, items
     from events
