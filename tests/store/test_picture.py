@@ -152,6 +152,19 @@ def test_several_questions_of_one_picture_see_the_same(tmp_path: Path) -> None:
     store.close()
 
 
+def test_numbers_of_128_bits_are_answered_as_they_are(tmp_path: Path) -> None:
+    store = DuckDBStore(tmp_path)
+    most = 2**128 - 1
+    [row] = asked(store, f"select {most}::uhugeint as most, 7::uhugeint as few, null::uhugeint as none, sum(3) as sum")
+    assert row == {"most": str(most), "few": "7", "none": None, "sum": 3}
+
+    store.add(addition(0, 50))
+    texts = {row["key"]: row["text"] for row in asked(store, "select session_key as key, session_key::varchar as text from session_parts")}
+    assert len(texts) > 5
+    assert all(key == text for key, text in texts.items())
+    store.close()
+
+
 def test_whatever_a_statement_names_is_there(tmp_path: Path) -> None:
     store = DuckDBStore(tmp_path)
     store.add(addition(0, 3))

@@ -48,7 +48,7 @@ class DuckDBSnapshot:
                     self._register(name, self._picture.table(name, self._cursor))
                 if columns:
                     self._register(TAIL, self._picture.table("tail", self._cursor).select(columns))
-                return self._cursor.execute(narrow, given or None).to_arrow_table()
+                return _answer(self._cursor.execute(narrow, given or None))
             except duckdb.Error as error:
                 if deadline.passed or isinstance(error, duckdb.InterruptException):
                     raise QueryTimeout(
@@ -59,3 +59,14 @@ class DuckDBSnapshot:
     def _register(self, name: str, table: pa.Table) -> None:
         self._registered.add(name)
         self._cursor.register(name, table)
+
+
+def _answer(asked: duckdb.DuckDBPyConnection) -> pa.Table:
+    """The rows found. Unsigned numbers of 128 bits are text: DuckDB gives them as signed decimals, those above half negative."""
+    unsigned = [place for place, (_, kind, *_) in enumerate(asked.description or ()) if str(kind) == "UHUGEINT"]
+    found: pa.Table = asked.to_arrow_table()
+    for place in unsigned:
+        field = found.field(place).with_type(pa.string())
+        numbers = [None if number is None else str(int(number) % 2**128) for number in found.column(place).to_pylist()]
+        found = found.set_column(place, field, pa.array(numbers, field.type))
+    return found
