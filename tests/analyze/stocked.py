@@ -16,7 +16,7 @@ import pyarrow as pa
 from ecompulse.contract.columns import STORED
 from ecompulse.log.received import Counts
 from ecompulse.log.sqlite.counts import Known
-from ecompulse.process.ledger import account
+from ecompulse.process.ledger import account, totals
 from ecompulse.store import Addition, LedgerKey, Snapshot
 from ecompulse.store.duckdb import DuckDBStore
 
@@ -50,7 +50,6 @@ class Stocked:
 
     def __init__(self, folder: Path) -> None:
         self.store = DuckDBStore(folder)
-        self.counts: Counter[str] = Counter()
         self.offset = 0
         self.snapshots = 0
 
@@ -58,7 +57,6 @@ class Stocked:
         """Store these rows of `events`; they are in the tail until `flush`."""
         batch = pa.RecordBatch.from_pylist(list(rows), STORED)
         self.offset += len(batch)
-        self.counts["stored"] += len(batch)
         seen = Counter(zip(batch["site"].to_pylist(), batch["event_type"].to_pylist(), strict=True))
         ledger = {LedgerKey(site, "canonical", "", kind, "stored"): count for (site, kind), count in seen.items()}
         self.store.add(Addition(batch, [], ledger, {0: self.offset}))
@@ -80,13 +78,9 @@ class Stocked:
     def lag_seconds(self) -> float:
         return self.store.lag_seconds()
 
-    def ledger(self, by: str | None = None) -> dict[str, Any]:
-        if by:
-            return {"items": [{by: "default", "stored": self.counts["stored"], "duplicates": 0, "dead_letters": 0}]}
-        return {
-            "received": self.offset, "stored": self.counts["stored"], "duplicates": 0, "dead_letters": 0, "in_flight": 0, "balanced": True,
-            "as_of": self.as_of(),
-        }  # fmt: skip
+    def ledger(self) -> dict[str, Any]:
+        with self.store.snapshot(10) as picture:
+            return totals(picture, {0: self.offset}, self.as_of())
 
     def account(self, site: str | None = None) -> dict[str, Any]:
         with self.store.snapshot(10) as picture:

@@ -58,6 +58,13 @@ def test_each_group_has_both_sides_and_what_waits(tmp_path: Path) -> None:
     with processing(tmp_path) as opened:
         drain(opened)
         appender.append(sent(event(4), event(5)), [letter("search", "shop")])
+        whole = opened.ledger()
+        assert (whole["received"], whole["stored"], whole["duplicates"], whole["dead_letters"], whole["balanced"]) == (9, 3, 1, 2, True)
+        assert (opened.in_flight(), whole["in_flight"]) == (3, 3)
+        assert whole["sites"] == {
+            "default": {"stored": 2, "duplicates": 1, "dead_letters": 2},
+            "shop": {"stored": 1, "duplicates": 0, "dead_letters": 0},
+        }
         told = opened.account()
         assert (told["received"], told["in_flight"], told["balanced"]) == (9, 3, True)
         assert told["positions"] == [{"partition": 0, "received": 9, "position": 6, "waiting": 3}]

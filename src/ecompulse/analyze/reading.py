@@ -25,10 +25,10 @@ class Readable(Protocol):
         """How far behind the log the store is."""
         ...
 
-    def ledger(self, by: str | None = None) -> dict[str, Any]:
+    def ledger(self) -> dict[str, Any]:
         """What became of every event received: `received, stored, duplicates, dead_letters, in_flight, balanced, as_of`.
 
-        With `by` (site, dialect, key or type): `{"items": [{<by>: name, "stored": n, "duplicates": n, "dead_letters": n}]}`.
+        `sites` says of each site what the store has: `{<site>: {"stored": n, "duplicates": n, "dead_letters": n}}`.
         """
         ...
 

@@ -17,8 +17,8 @@ from ecompulse.log.received import Counts, Group, Tally, add, subtract, total
 from ecompulse.log.sqlite.counts import Known
 from ecompulse.store.duckdb.snapshot import DuckDBSnapshot
 
-GROUPS: Final = {"site": "site", "dialect": "dialect", "key": "key", "type": "event_type"}
-"""What the ledger can be told by → its column."""
+GROUPS: Final = ("site", "dialect", "key", "type")
+"""What the ledger can be told by."""
 LOST: Final = Group("default", "log", "", "")
 """How events are counted that could not be read from the log: each stretch is one dead letter that names its offsets."""
 _STRETCH: Final = re.compile(r"offsets \d+ to (\d+)")
@@ -28,6 +28,10 @@ _SUMS: Final = """
 coalesce(sum(count) filter (outcome = 'stored'), 0)::bigint as stored,
 coalesce(sum(count) filter (outcome = 'duplicate'), 0)::bigint as duplicates,
 coalesce(sum(count) filter (outcome = 'dead_letter'), 0)::bigint as dead_letters
+"""
+_TOTALS: Final = f"""
+select site, {_SUMS}, (select coalesce(sum(count), 0)::bigint from dead_letters_let_go) as dead_letters_let_go
+from ledger group by grouping sets ((), (site)) order by grouping(site) desc, sum(count) desc, site limit 1001
 """
 
 
@@ -90,35 +94,31 @@ class Lost(Struct, frozen=True):
 def totals(snapshot: DuckDBSnapshot, ends: Mapping[int, int], as_of: datetime) -> dict[str, Any]:
     """The equation `received = stored + duplicates + dead_letters + in_flight`, over everything.
 
-    `dead_letters_let_go` says how many of the dead letters are counted only: their bytes were let go by age or size.
+    `dead_letters_let_go` says how many of the dead letters are counted only: their bytes were let go by age or size. `sites` says of each
+    site what became of its events, of a thousand at most, those with the most first.
 
     Args:
         snapshot: the store; `snapshot.positions` belongs to the same moment as its rows.
         ends: the end of each partition of the log, taken after the snapshot.
         as_of: how complete the store is.
     """
-    row = snapshot.query(f"select {_SUMS} from ledger").to_pylist()[0]
-    gone = snapshot.query("select coalesce(sum(count), 0)::bigint as dead_letters_let_go from dead_letters_let_go").to_pylist()[0]
+    row, *sites = snapshot.query(_TOTALS).to_pylist()
+    gone = row.pop("dead_letters_let_go")
+    del row["site"]
     accounted, received = sum(snapshot.positions.values()), sum(_furthest(snapshot.positions, ends).values())
     balanced = accounted == row["stored"] + row["duplicates"] + row["dead_letters"]
     return {
         "received": received, **row, "in_flight": received - accounted, "balanced": balanced,
-        "as_of": as_of.astimezone(UTC).isoformat().replace("+00:00", "Z"), **gone,
+        "as_of": as_of.astimezone(UTC).isoformat().replace("+00:00", "Z"), "dead_letters_let_go": gone,
+        "sites": {one["site"]: {name: one[name] for name in row} for one in sites},
     }  # fmt: skip
-
-
-def grouped(snapshot: DuckDBSnapshot, by: str) -> dict[str, Any]:
-    """The outcomes by site, dialect, key or type (keys of `GROUPS`), the largest first."""
-    rows = snapshot.query(
-        f'select {GROUPS[by]} as "{by}", {_SUMS} from ledger group by 1 order by sum(count) desc, 1 limit 1000'
-    ).to_pylist()
-    return {"items": rows}
 
 
 def account(snapshot: DuckDBSnapshot, ends: Mapping[int, int], as_of: datetime, door: Door, site: str | None = None) -> dict[str, Any]:
     """`totals` with positions, every group, and sums by site, dialect, key and type; groups are of one site, or of all."""
     told = lines(snapshot, ends, door)
     whole = totals(snapshot, ends, as_of)
+    del whole["sites"]  # `by_site` says more
     whole["balanced"] = whole["balanced"] and all(line.balanced for line in told)
     shown = [line for line in told if site is None or line.site == site]
     return {

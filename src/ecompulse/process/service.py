@@ -20,7 +20,7 @@ from ecompulse.process import stores
 from ecompulse.process.engine import Engine, Limits, Watch
 from ecompulse.process.fingerprint import SCHEME
 from ecompulse.process.identify import Ids
-from ecompulse.process.ledger import account, grouped, totals
+from ecompulse.process.ledger import account, totals
 from ecompulse.process.maintenance import Maintenance
 from ecompulse.process.rebuild import CannotRebuild, Rebuild, must_be_a_span, must_be_in_the_log
 from ecompulse.process.remake import Remake
@@ -136,10 +136,10 @@ class Processing:
         """How long ago that was."""
         return self.store.lag_seconds()
 
-    def ledger(self, by: str | None = None) -> dict[str, Any]:
-        """What became of every event: in all, or by site, dialect, key or type."""
+    def ledger(self) -> dict[str, Any]:
+        """What became of every event, in all and by site: see `ecompulse.process.ledger.totals`."""
         with self.store.snapshot() as snapshot:
-            return totals(snapshot, self.ends(), self.as_of()) if by is None else grouped(snapshot, by)
+            return totals(snapshot, self.ends(), self.as_of())
 
     def account(self, site: str | None = None) -> dict[str, Any]:
         """The ledger in full, both sides of it: see `ecompulse.process.ledger.account`."""
@@ -147,6 +147,11 @@ class Processing:
             ends = self.ends()
             with self._looking:
                 return account(snapshot, ends, self.as_of(), self._received, site)
+
+    def in_flight(self) -> int:
+        """How many of the events in the log the store does not account for yet; it asks nothing of the store's rows."""
+        had = self.store.positions()
+        return sum(max(0, end - had.get(partition, 0)) for partition, end in self.ends().items())
 
     def ends(self) -> dict[int, int]:
         """The end of each partition of the log."""

@@ -188,13 +188,12 @@ class _Role:
 
     def health(self) -> Mapping[str, Any]:
         """Roles, rooms, disk and warnings, for the health page."""
-        ledger = self._processing.ledger()
         disk = shutil.disk_usage(self._settings.data)
         trouble = self._processing.engine.trouble
         return {
             "roles": [{**row, "status": "waiting"} if trouble and row["pid"] == os.getpid() else row for row in processes()],
             "rooms": [
-                {"name": "log", "queue": ledger["in_flight"], "lag_seconds": self._processing.lag_seconds()},
+                {"name": "log", "queue": self._processing.in_flight(), "lag_seconds": self._processing.lag_seconds()},
                 {"name": "store", "queue": self._processing.store.tail_rows, "lag_seconds": self._processing.lag_seconds()},
             ],
             "disk": {

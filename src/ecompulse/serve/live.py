@@ -16,7 +16,6 @@ from typing import Any, Final
 
 import msgspec
 
-from ecompulse.analyze.reading import Readable
 from ecompulse.analyze.rows import plain
 from ecompulse.observe import logs, metrics
 from ecompulse.serve.moment import Moment
@@ -27,7 +26,7 @@ from ecompulse.store import QueryError
 
 logger = logs.logger("serve")
 
-TICK_SECONDS: Final = 0.05
+TICK_SECONDS: Final = 0.025
 """How often to look whether anything came, which costs next to nothing."""
 PACE_SECONDS: Final = 0.25
 """Four updates a second are as many as an eye follows."""
@@ -240,7 +239,7 @@ class Live:
 
     def _about_all(self) -> tuple[dict[str, Any], dict[str, Any], float]:
         began = time.thread_time()
-        return _ledger(self._state.store), plain(self._health()), time.thread_time() - began
+        return plain(self._state.store.ledger()), plain(self._health()), time.thread_time() - began
 
 
 def _rested(spent: float) -> float:
@@ -251,14 +250,6 @@ def _rested(spent: float) -> float:
 def _looked(moment: Moment) -> tuple[list[dict[str, Any]], float]:
     began = time.thread_time()
     return moment.look(), time.thread_time() - began
-
-
-def _ledger(store: Readable) -> dict[str, Any]:
-    sites = store.ledger("site")["items"]
-    ledger: dict[str, Any] = plain(
-        {**store.ledger(), "sites": {group["site"]: {k: v for k, v in group.items() if k != "site"} for group in sites}}
-    )
-    return ledger
 
 
 def _confined(ledger: dict[str, Any], site: Site) -> dict[str, Any]:

@@ -6,6 +6,7 @@ rows, by the first question that finds the block whole, and only the rest is sum
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ from typing import Final
 import duckdb
 import pyarrow as pa
 
+from ecompulse.contract.columns import STORED
 from ecompulse.store import LedgerKey
 from ecompulse.store.duckdb.relations import IDENTITIES, SUMS
 from ecompulse.store.duckdb.tail import ROWS, Block, Tail, ledger_table, letters_table, replayed_table
@@ -22,6 +24,11 @@ BLOCK_ROWS: Final = 8_192
 """Rows of which sums are kept: to sum up fewer takes 8 ms at most."""
 SUMMED: Final = {**SUMS, "identities": IDENTITIES}
 """Relation → the query that makes its rows from the events `{rows}`."""
+_READ: Final = {
+    table: [name for name in STORED.names if name in words]
+    for table, words in ((table, set(re.findall(r"\w+", query))) for table, query in SUMMED.items())
+}
+"""Relation → the columns of events that its query names: to hand over all of them takes milliseconds."""
 _BLOCK: Final = "tail_block"
 _NO_ROWS: Final = ROWS.empty_table()
 
@@ -34,10 +41,9 @@ class Part:
         self.blocks, self.summed_rows = tuple(tail.blocks), tail.summed_rows
         self.dead_letters, self.replayed, self.ledger = tuple(tail.dead_letters), dict(tail.replayed), tail.ledger.copy()
 
-    @property
-    def rest(self) -> pa.Table:
+    def rest(self, columns: list[str] = STORED.names) -> pa.Table:
         """The rows of which no sums are kept."""
-        return self.rows.slice(self.summed_rows)
+        return self.rows.select(columns).slice(self.summed_rows)
 
 
 class Picture:
@@ -54,10 +60,10 @@ class Picture:
         """All rows."""
         return pa.concat_tables([_NO_ROWS, *(part.rows for part in self._parts)])
 
-    def rest(self, cursor: duckdb.DuckDBPyConnection) -> pa.Table:
-        """The rows of which no sums are kept."""
+    def rest(self, table: str, cursor: duckdb.DuckDBPyConnection) -> pa.Table:
+        """Of the rows of which no sums are kept, what `table` is made of."""
         self._sum_up(cursor)
-        return pa.concat_tables([_NO_ROWS, *(part.rest for part in self._parts)])
+        return pa.concat_tables([_NO_ROWS.select(_READ[table]), *(part.rest(_READ[table]) for part in self._parts)])
 
     def sums(self, table: str, cursor: duckdb.DuckDBPyConnection) -> pa.Table:
         """The sums that are kept, as rows of `table`."""
@@ -69,7 +75,7 @@ class Picture:
         for part in self._parts:
             since, rows = part.summed_rows, part.rows.num_rows
             if rows - since >= BLOCK_ROWS:
-                block = sums(part.rest, cursor)
+                block = sums(part.rest(), cursor)
                 part.blocks, part.summed_rows = (*part.blocks, block), rows
                 with self._lock:
                     part.tail.keep(block, since, rows)
@@ -112,13 +118,17 @@ def _sums_of(table: str) -> Callable[[Picture, duckdb.DuckDBPyConnection], pa.Ta
     return lambda picture, cursor: picture.sums(table, cursor)
 
 
+def _rest_for(table: str) -> Callable[[Picture, duckdb.DuckDBPyConnection], pa.Table]:
+    return lambda picture, cursor: picture.rest(table, cursor)
+
+
 _TABLES: Final[dict[str, Callable[[Picture, duckdb.DuckDBPyConnection], pa.Table]]] = {
     "tail": Picture.rows,
-    "tail_rest": Picture.rest,
     "tail_letters": Picture.dead_letters,
     "tail_replayed": Picture.replayed,
     "tail_ledger": Picture.ledger,
     **{f"tail_{table}": _sums_of(table) for table in SUMMED},
+    **{f"rest_for_{table}": _rest_for(table) for table in SUMMED},
 }
 NAMES: Final = tuple(_TABLES)
 """What the views are built on, besides the tables of the database."""

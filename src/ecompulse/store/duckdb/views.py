@@ -33,10 +33,8 @@ def _definitions(cursor: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, str]]
     for table, query in SUMMED.items():
         columns = cursor.execute(f"describe {DURABLE}.{table}").fetchall()
         alike = ", ".join(f'"{column[0]}"::{column[1]} as "{column[0]}"' for column in columns)  # Arrow gives a UUID as text
-        yield (
-            table,
-            f"select * from {DURABLE}.{table} union all select {alike} from tail_{table} union all ({query.format(rows='tail_rest')})",
-        )
+        rest = query.format(rows=f"rest_for_{table}")
+        yield table, f"select * from {DURABLE}.{table} union all select {alike} from tail_{table} union all ({rest})"
     yield (
         "dead_letters",
         f"""select l.* replace (coalesce(l.replayed_at, r.replayed_at) as replayed_at)
@@ -71,7 +69,7 @@ def narrowed(sql: str) -> tuple[str, tuple[str, ...]]:
 def _closure() -> dict[str, frozenset[str]]:
     found = {name: frozenset((name,)) for name in NAMES}
     found["events"] = found["tail"]
-    found.update({table: found[f"tail_{table}"] | found["tail_rest"] for table in SUMMED})
+    found.update({table: found[f"tail_{table}"] | found[f"rest_for_{table}"] for table in SUMMED})
     found["dead_letters"] = found["tail_letters"] | found["tail_replayed"]
     found["ledger"] = found["tail_ledger"]
     for view, definition in READINGS.items():
