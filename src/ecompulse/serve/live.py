@@ -1,6 +1,6 @@
 """The live stream: one computation for all who look, told as server-sent events (WHATWG HTML, section 9.2).
 
-Nothing is computed while nobody looks, nor while nothing changes; under load the pause between two computations grows with what one costs.
+Nothing is computed while nobody looks, nor while nothing changes; under load the pause between two computations grows with what they cost.
 What is quick to ask (orders, revenue, the newest events) is told at every change; people, pages and products, which take longer the more
 came in the last minutes, at a pace of their own. So looking takes two tenths of a core at most, and the first never waits for the second.
 """
@@ -18,6 +18,7 @@ import msgspec
 
 from ecompulse.analyze.rows import plain
 from ecompulse.observe import logs, metrics
+from ecompulse.serve.budget import Budget
 from ecompulse.serve.moment import Moment
 from ecompulse.serve.problem import Problem
 from ecompulse.serve.state import ServeState
@@ -35,7 +36,7 @@ REPEAT_SECONDS: Final = 2.0
 RENEW_SECONDS: Final = 5.0
 """Figures are computed this often even when nothing arrived, because minutes pass."""
 COST_MAX: Final = 0.1
-"""Share of the time that quick figures may take, and again the others."""
+"""Share of a core's time that quick figures may take, and again the others."""
 FIRST_SECONDS: Final = 1.0
 """A page that begins waits this long for all figures together; then those that take longer come when they are there."""
 LISTENERS_MAX: Final = 100
@@ -93,13 +94,13 @@ class Site:
         self.counting: asyncio.Task[None] | None = None
         self.counted: object = object()
         """What had come when it was counted last, …"""
-        self.counted_at = self.count_from = 0.0
-        """… when that was, and when it may be counted again."""
+        self.counted_at = 0.0
+        """… and when that was."""
 
     def is_due(self, mark: object, now: float) -> bool:
         """Whether it should be counted, when `mark` has come."""
-        changed = self.counted != mark or now - self.counted_at >= RENEW_SECONDS
-        return changed and self.counting is None and now >= self.count_from and bool(self.last)
+        pause = PACE_SECONDS if self.counted != mark else RENEW_SECONDS
+        return self.counting is None and now - self.counted_at >= pause and bool(self.last)
 
     def tell(self, message: Message) -> None:
         """Tell everybody, and keep it for those who come later."""
@@ -119,6 +120,7 @@ class Live:
     def __init__(self, state: ServeState, health: Callable[[], dict[str, Any]]) -> None:
         self._state, self._health = state, health
         self.workers = Workers("the live stream", threads=2, waiting_max=SITES_MAX)
+        self._looks, self._counts = Budget(COST_MAX), Budget(COST_MAX)
         self._one_count = asyncio.Lock()
         self._sites: dict[tuple[str | None, bool], Site] = {}
         self._task: asyncio.Task[None] | None = None
@@ -170,18 +172,17 @@ class Live:
     async def _run(self) -> None:
         """Look for changes for as long as somebody listens."""
         mark: object = object()
-        renewed = repeated = resting_until = 0.0
+        renewed = repeated = 0.0
         while self._sites:
             now = time.monotonic()
             try:
-                if now >= resting_until:
+                if now - renewed >= PACE_SECONDS and self._looks.is_free(now):
                     seen = await self.workers.run(self._mark)
                     if seen != mark or now - renewed >= RENEW_SECONDS or any(not site.last for site in self._sites.values()):
                         mark, renewed, repeated = seen, now, now
-                        spent = await self._renew(mark)
-                        resting_until = max(renewed + PACE_SECONDS, _rested(spent))
+                        self._looks.spend(await self._renew(mark), now)
                 for site in self._sites.values():
-                    if site.is_due(mark, now):
+                    if site.is_due(mark, now) and self._counts.is_free(now):
                         self._begin_to_count(site, mark)
                 if now - repeated >= REPEAT_SECONDS:
                     repeated = now
@@ -235,16 +236,12 @@ class Live:
                 logger.exception("people, pages and products could not be counted")
             if spent is None:
                 site.counted, spent = object(), time.monotonic() - began
-        site.counting, site.count_from = None, max(site.counted_at + PACE_SECONDS, _rested(spent))
+        site.counting = None
+        self._counts.spend(spent, began)
 
     def _about_all(self) -> tuple[dict[str, Any], dict[str, Any], float]:
         began = time.thread_time()
         return plain(self._state.store.ledger()), plain(self._health()), time.thread_time() - began
-
-
-def _rested(spent: float) -> float:
-    """When work that took so many seconds from now back has its share of the time."""
-    return time.monotonic() + spent * (1 / COST_MAX - 1)
 
 
 def _looked(moment: Moment) -> tuple[list[dict[str, Any]], float]:
