@@ -23,6 +23,10 @@ from bench.system import Trouble
 
 def main() -> int:
     """Run what was asked for; returns 1 when a measurement could not be taken. A figure that falls short is marked, and is no failure."""
+    if arguments := sys.argv[1:]:  # it takes none: what is asked for stands in the environment
+        helped = arguments in (["-h"], ["--help"])
+        print(__doc__, f"Measures: {', '.join(MEASURES)}.", sep="\n", file=sys.stdout if helped else sys.stderr)
+        return 0 if helped else 2
     only = [name for name in os.environ.get("ONLY", "").replace(",", " ").split() if name]
     if unknown := sorted(set(only) - set(MEASURES)):
         print(f"bench: there is no measure {unknown[0]!r}; there are {', '.join(MEASURES)}", file=sys.stderr)
