@@ -45,7 +45,11 @@ def main() -> int:
             print(f"measuring {subject} …", file=sys.stderr, flush=True)
             (folder / subject).mkdir()
             try:
-                taken = {"at": time.strftime("%H:%M:%S", time.gmtime()), "load_average": round(os.getloadavg()[0], 2)}
+                taken = {
+                    "at": time.strftime("%H:%M:%S", time.gmtime()),
+                    "load_average": round(os.getloadavg()[0], 2),
+                    "loop_ms": machine.loop_ms(),
+                }
                 figures = measure(Setting(folder / subject, seconds))
                 results.figures += [msgspec.structs.replace(figure, detail={**figure.detail, **taken}) for figure in figures]
             except Exception as trouble:  # noqa: BLE001 — one measure that fails must not cost the others

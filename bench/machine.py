@@ -12,6 +12,8 @@ from typing import Any, Final
 
 SYNCS: Final = 200
 SYNC_BYTES: Final = 64 * 1024
+LOOPS: Final = 40
+LOOP_TURNS: Final = 200_000
 
 
 def describe(folder: Path) -> dict[str, Any]:
@@ -42,6 +44,21 @@ def fsync_ms(folder: Path) -> dict[str, float]:
     path.unlink()
     taken.sort()
     return {"p50": round(statistics.median(taken), 3), "p99": round(taken[int(len(taken) * 0.99)], 3)}
+
+
+def loop_ms() -> dict[str, float]:
+    """Milliseconds of a loop that needs nothing but a core: at best, and in the middle, which is more where something else uses the core.
+
+    That may be a neighbour on its other thread, whom neither the load average nor any counter of this machine shows.
+    """
+    taken = []
+    for _ in range(LOOPS):
+        began, total = time.perf_counter(), 0
+        for number in range(LOOP_TURNS):
+            total += number
+        taken.append((time.perf_counter() - began) * 1000)
+        time.sleep(0.005)
+    return {"best": round(min(taken), 2), "p50": round(statistics.median(taken), 2)}
 
 
 def _processor() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -71,6 +72,13 @@ def _machine(results: Results) -> str:
         if max(loads) > 1.5 * machine["cores"]
         else ""
     )
+    loops = [figure.detail["loop_ms"] for figure in results.figures if "loop_ms" in figure.detail]
+    if loops:
+        best, middle = min(loop["best"] for loop in loops), statistics.median(loop["p50"] for loop in loops)
+        crowd += (
+            f" A loop that needs nothing but a core took {middle:g} ms in the middle and {best:g} ms at best, for a neighbour on the same"
+            f" processor takes its part: absolute figures are those of a machine {middle / best:.1f} times slower than this one can be."
+        )
     return (
         f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, {machine['system']}, "
         f"Python {machine['python']}, {versions}. "

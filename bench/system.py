@@ -148,15 +148,22 @@ def running(folder: Path, *, collectors: int = 1, settings: dict[str, str] | Non
 
 
 @contextlib.contextmanager
-def collector_alone(folder: Path) -> Iterator[System]:
-    """`ecompulse collect`, ready; nothing reads its log."""
+def collectors_alone(folder: Path, count: int = 1) -> Iterator[System]:
+    """`ecompulse collect`, so many processes that share a port, ready; nothing reads their log. Gives the first."""
     folder.mkdir(parents=True, exist_ok=True)
-    system = System([sys.executable, "-m", "ecompulse", "collect"], folder, free_port(), free_port())
-    try:
-        system.ready(system.collect)
-        yield system
-    finally:
-        system.stop()
+    command, ports = [sys.executable, "-m", "ecompulse", "collect", "--partition"], (free_port(), free_port())
+    with contextlib.ExitStack() as until:
+        doors = [System([*command, str(n)], folder, *ports, {"ECOMPULSE_COLLECTORS": str(count)}) for n in range(count)]
+        for door in doors:
+            until.callback(door.stop)
+        doors[0].ready(doors[0].collect)
+        if count > 1:  # each tells of those that it knows
+            told = [f'partition="{n}"'.encode() for n in range(count)]
+            wait_for(
+                lambda: all(name in ask(doors[0].collect, "GET", "/metrics", raw=True) for name in told),
+                START_SECONDS, "every collector being ready", 0.1,
+            )  # fmt: skip
+        yield doors[0]
 
 
 def group(leader: int) -> list[int]:

@@ -9,7 +9,7 @@ from bench.figures import Figure, Limit
 from bench.load import Load
 from bench.requests import batches, shop_events
 from bench.run_of import Setting, Wrk, generate, noop_server, wrk
-from bench.system import System, Trouble, collector_alone, cpu_seconds
+from bench.system import System, Trouble, collectors_alone, cpu_seconds
 from ecompulse.contract.check import check
 from ecompulse.contract.read import read_events
 from ecompulse.contract.rows import EventRows
@@ -22,10 +22,14 @@ BATCH_CONNECTIONS = 64
 
 def single(setting: Setting) -> list[Figure]:
     """One event a request over 256 connections, acknowledged after fsync, in turn with granian answering the same without looking."""
-    ours, noops, taken = [], [], 0
-    with collector_alone(setting.folder / "single") as system, noop_server() as noop:
+    return [_single(setting, 1, "single", "one collector"), _single(setting, 2, "single-2", "two collectors")]
+
+
+def _single(setting: Setting, collectors: int, name: str, doors: str) -> Figure:
+    ours, noops = [], []
+    with collectors_alone(setting.folder / name, collectors) as system, noop_server() as noop:
         wrk(noop, CONNECTIONS, 1, setting.folder, 90)
-        taken += wrk(system.collect, CONNECTIONS, 1, setting.folder, 91).requests
+        taken = wrk(system.collect, CONNECTIONS, 1, setting.folder, 91).requests
         for turn in range(setting.rounds):
             noops.append(wrk(noop, CONNECTIONS, setting.seconds, setting.folder, 2 * turn))
             ours.append(wrk(system.collect, CONNECTIONS, setting.seconds, setting.folder, 2 * turn + 1))
@@ -40,10 +44,8 @@ def single(setting: Setting) -> list[Figure]:
         "noop_p50_ms": statistics.median(one.p50_ms for one in noops), "noop_p99_ms": statistics.median(one.p99_ms for one in noops),
         "acknowledged": taken, "in_log": log,
     }  # fmt: skip
-    title = "Single events, each acknowledged after fsync, 256 connections, one collector"
-    return [
-        Figure("single", title, middle, "events/s", Limit("granian, RSGI, one worker, answering the same without looking", limit), detail)
-    ]
+    title = f"Single events, each acknowledged after fsync, 256 connections, {doors}"
+    return Figure(name, title, middle, "events/s", Limit("granian, RSGI, one worker, answering the same without looking", limit), detail)
 
 
 def _compared(ours: Wrk, noop: Wrk) -> dict[str, float]:
@@ -58,7 +60,7 @@ def batched(setting: Setting) -> list[Figure]:
     """100 events a request, one collector, in turn with reading and checking the same bytes on one core."""
     bodies = batches(shop_events(64 * BATCH), BATCH)
     ours, alone, taken, used = [], [], 0, []
-    with collector_alone(setting.folder / "batched") as system:
+    with collectors_alone(setting.folder / "batched") as system:
         for turn in range(setting.rounds):
             alone.append(checked_per_second(bodies, setting.seconds / 2))
             before = cpu_seconds(system.process.pid)
