@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 import time
@@ -27,7 +28,7 @@ from bench.load import Load
 from bench.measures.end_to_end import drained, must_all_be_there, stored
 from bench.requests import Renewed, shop_events
 from bench.run_of import ROOT, Setting, generate
-from bench.system import Trouble, ask, free_port, running, wait_for
+from bench.system import System, Trouble, ask, free_port, running, wait_for
 
 ARTIFACT: Final = "org.questdb:questdb:9.2.2"
 JAR: Final = Path(os.environ.get("ECOMPULSE_BENCH_QUESTDB", stock.CACHE / "questdb-9.2.2.jar"))
@@ -38,48 +39,60 @@ BATCH: Final = 100
 CONNECTIONS: Final = 64
 SPARK_EVENTS_A_SECOND: Final = 50_000
 SPARK_SECONDS_MAX: Final = 240
+QUESTDB: Final = {"nosync": "without fsync", "sync": "with fsync"}
+"""How QuestDB commits → in words."""
 WARM_SECONDS: Final = 3.0
 """Before it is measured: Java compiles what runs often."""
 
 
 def peers(setting: Setting) -> list[Figure]:
-    """Ours, then each peer; the figure is ours, and its limit the peer's."""
-    with running(setting.folder / "ours", collectors=2) as system:
-        generate(Load([system.collect], CONNECTIONS, min(1.0, setting.seconds), BATCH, seed=99))
-        drained(system)
-        before, began = stored(system), time.perf_counter()
-        sent = generate(Load([system.collect], CONNECTIONS, setting.seconds, BATCH))
-        started = time.perf_counter() - sent.seconds
-        drained(system)
-        ours = sent.events / (time.perf_counter() - started)
-        must_all_be_there(sent, stored(system) - before)
-    detail = {"ours_seconds": round(time.perf_counter() - began, 1), "ours_latency_ms": sent.latency_ms}
-    figures = [_beside_questdb(setting, ours, mode, words, detail) for mode, words in (("nosync", "without fsync"), ("sync", "with fsync"))]
-    return [*figures, _beside_spark(setting, ours)]
+    """Ours and QuestDB in turn, then Spark; the figure is ours, and its limit the peer's, both in the middle of the rounds."""
+    ours: list[float] = []
+    theirs: dict[str, list[float]] = {mode: [] for mode in QUESTDB}
+    with contextlib.ExitStack() as until:
+        system = until.enter_context(running(setting.folder / "ours", collectors=2))
+        ports = {mode: until.enter_context(_questdb(setting.folder / mode, mode)) for mode in QUESTDB}
+        _ours(system, min(1.0, setting.seconds), 99)
+        for port in ports.values():
+            ask_sql(port, TABLE)
+            _theirs(port, WARM_SECONDS, 99)
+        for turn in range(setting.rounds):
+            ours.append(_ours(system, setting.seconds, turn))
+            for mode, port in ports.items():
+                theirs[mode].append(_theirs(port, setting.seconds, turn))
+    middle = statistics.median(ours)
+    title = "HTTP to a row that can be queried, acknowledged after fsync, beside"
+    figures = []
+    for mode, words in QUESTDB.items():
+        limit = Limit(
+            f"QuestDB 9.2.2 {words} in the same run, same events, load and connections, 16 columns", statistics.median(theirs[mode])
+        )
+        detail = {"rounds": [round(one) for one in ours], "limit_rounds": [round(one) for one in theirs[mode]]}
+        figures.append(Figure(f"beside-questdb-{mode}", f"{title} QuestDB {words}", middle, "events/s", limit, detail))
+    return [*figures, _beside_spark(setting, f"{title} Spark", middle)]
 
 
-def _beside_questdb(setting: Setting, ours: float, mode: str, words: str, detail: dict[str, Any]) -> Figure:
-    with _questdb(setting.folder / mode, mode) as port:
-        ask_sql(port, TABLE)
-        warm = generate(Load([port], CONNECTIONS, WARM_SECONDS, BATCH, seed=99, form="line"))
-        wait_for(lambda: _rows(port) >= warm.events, 60, "QuestDB being warm", 0.01)
-        sent = generate(Load([port], CONNECTIONS, setting.seconds, BATCH, form="line"))
-        started = time.perf_counter() - sent.seconds
-        if sent.failed:
-            raise Trouble(f"QuestDB did not take {sent.failed} requests")
-        wait_for(lambda: _rows(port) >= warm.events + sent.events, 60, "every row of QuestDB being there", 0.01)
-        peer = sent.events / (time.perf_counter() - started)
-    title = f"HTTP to a row that can be queried, acknowledged after fsync, beside QuestDB {words}"
-    more = {
-        "questdb_events": sent.events,
-        "questdb_latency_ms": sent.latency_ms,
-        "generator_cores": round(sent.cpu_seconds / sent.seconds, 2),
-    }
-    limit = Limit(f"QuestDB 9.2.2 {words} in the same run, same events, load and connections, 16 columns", peer)
-    return Figure(f"beside-questdb-{mode}", title, ours, "events/s", limit, {**detail, **more})
+def _ours(system: System, seconds: float, seed: int) -> float:
+    before = stored(system)
+    sent = generate(Load([system.collect], CONNECTIONS, seconds, BATCH, seed=seed))
+    started = time.perf_counter() - sent.seconds
+    drained(system)
+    taken = time.perf_counter() - started
+    must_all_be_there(sent, stored(system) - before)
+    return sent.events / taken
 
 
-def _beside_spark(setting: Setting, ours: float) -> Figure:
+def _theirs(port: int, seconds: float, seed: int) -> float:
+    before = _rows(port)
+    sent = generate(Load([port], CONNECTIONS, seconds, BATCH, seed=seed, form="line"))
+    started = time.perf_counter() - sent.seconds
+    if sent.failed:
+        raise Trouble(f"QuestDB did not take {sent.failed} requests")
+    wait_for(lambda: _rows(port) >= before + sent.events, 60, "every row of QuestDB being there", 0.01)
+    return sent.events / (time.perf_counter() - started)
+
+
+def _beside_spark(setting: Setting, title: str, ours: float) -> Figure:
     folder, count = setting.folder / "spark", int(SPARK_EVENTS_A_SECOND * setting.seconds)
     _files(folder / "warm", 20_000, 1)
     _files(folder / "events", count, 2)
@@ -95,7 +108,6 @@ def _beside_spark(setting: Setting, ours: float) -> Figure:
     if told["rows"] != count - count // 100:
         raise Trouble(f"Spark wrote {told['rows']:,} rows of {count:,} events, a hundredth of them sent twice")
     limit = Limit("Spark 4.0.0, local[2], warm: files to Parquet, repeated ids left out, nothing else", count / told["seconds"])
-    title = "HTTP to a row that can be queried, acknowledged after fsync, beside Spark"
     return Figure("beside-spark", title, ours, "events/s", limit, {"spark_events": count, **told})
 
 
