@@ -30,14 +30,19 @@ def _with(setting: Setting, collectors: int, bodies: list[bytes]) -> Figure:
     with running(setting.folder / f"collectors-{collectors}", collectors=collectors) as system:
         for turn in range(setting.rounds):
             limits.append(checked_per_second(bodies, 1.0))
-            rounds.append(through(system, setting.seconds, 10 * collectors + turn))
-    rounds.sort(key=lambda done: done[0])
-    per_second, detail = rounds[len(rounds) // 2]
-    detail = {"rounds": [round(done) for done, _ in rounds], **detail}
+            rounds.append(through(system, setting.seconds, turn))
+    per_second, detail = middle(rounds)
     limit = Limit("decoding and checking the same bytes on one core", statistics.median(limits))
     doors = "1 collector" if collectors == 1 else f"{collectors} collectors"
     title = f"HTTP to a row that can be queried, batches of {BATCH}, {doors}, load on the same cores"
     return Figure(f"end-to-end-{collectors}", title, per_second, "events/s", limit, detail)
+
+
+def middle(rounds: list[tuple[float, dict[str, Any]]]) -> tuple[float, dict[str, Any]]:
+    """The round in the middle, with the pace of each beside what there is to say about it."""
+    ordered = sorted(rounds, key=lambda done: done[0])
+    per_second, detail = ordered[len(ordered) // 2]
+    return per_second, {"rounds": [round(done) for done, _ in rounds], **detail}
 
 
 def through(system: System, seconds: float, seed: int = 1) -> tuple[float, dict[str, Any]]:
