@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -15,6 +16,8 @@ from ecompulse.analyze.reading import Readable
 from ecompulse.analyze.settled import settled
 from ecompulse.analyze.statement import statement
 
+_SESSIONLESS: Final = re.compile(r"\bsessionless\b")
+"""The part of a statement that reads events without a session of their own."""
 TIMEOUT_SECONDS: Final = 30.0
 """An answer that takes longer is of no use on a page; a larger one is an export."""
 
@@ -35,9 +38,11 @@ def ask(store: Readable, question: Question, asked: Mapping[str, str], shop: Sho
     values = bind(question.parameters, question.bound, asked, shop, datetime.now(UTC))
     with store.snapshot(timeout_seconds) as picture:
         as_of, lag_seconds = store.as_of(), store.lag_seconds()
-        if "sessionless" in values:  # nearly always there is none, and the statement is half as long
+        sql = settled(question.sql, values)
+        if _SESSIONLESS.search(sql):  # nearly always there is none, and the statement is half as long
             values |= picture.query(statement("range-facts"), values, named=True).to_pylist()[0]
-        return Answer(as_of, lag_seconds, picture.query(settled(question.sql, values), values, named=True))
+            sql = settled(question.sql, values)
+        return Answer(as_of, lag_seconds, picture.query(sql, values, named=True))
 
 
 def answer(

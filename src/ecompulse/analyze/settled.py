@@ -3,7 +3,8 @@
 Of a question most filters are not given. `-- if $name` (or `-- if not $name`) begins lines that are only there when the value is true,
 `-- else` those that are there when it is not, `-- end` ends them; they may be nested. `-- each $name` repeats lines for each member of a
 list, with its number for `{n}` and the one before for `{p}`. Numbers, times and what is null are written in, so that conditions that hold
-whatever follows can be left out. Texts and lists stay parameters: what a person wrote is never part of a statement.
+whatever follows can be left out, and then the parts of the `with` that nothing reads any more. Texts and lists stay parameters: what a
+person wrote is never part of a statement.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from ecompulse.analyze.literal import literal, without_idle
@@ -20,6 +22,11 @@ _EACH: Final = re.compile(r"-- each \$(\w+)")
 _IF: Final = re.compile(r"-- if (not )?\$(\w+)")
 _WORDS: Final = frozenset({"traffic"})
 """Texts that are one of a few words of ours."""
+_GAP: Final = r"(?:\s|--[^\n]*\n)*"
+_WITH: Final = re.compile(_GAP + r"with\s+(?:recursive\s+)?", re.IGNORECASE)
+_PART: Final = re.compile(_GAP + r"(?P<name>\w+)\s+as\s+(?:(?:not\s+)?materialized\s+)?\(", re.IGNORECASE)
+_COMMA: Final = re.compile(_GAP + ",")
+_TOKEN: Final = re.compile(r"--[^\n]*|'(?:[^']|'')*'|\"[^\"]*\"|\w+|[()]")
 
 
 def settled(sql: str, values: Mapping[str, Any]) -> str:
@@ -27,9 +34,58 @@ def settled(sql: str, values: Mapping[str, Any]) -> str:
 
     def written(found: re.Match[str]) -> str:
         value = values[found[1]]
-        return literal(value) if found[1] in _WORDS or value is None or isinstance(value, bool | int | float | datetime) else found[0]
+        return literal(value) if isinstance(value, int | float | datetime) else found[0]
 
-    return without_idle(_NAME.sub(written, chosen(sql, values)))
+    text = chosen(sql, values)
+    few = {name: values[name] for name in _NAME.findall(text) if values[name] is None or isinstance(values[name], bool) or name in _WORDS}
+    return _NAME.sub(written, _shortened(text, tuple(sorted((name, literal(value)) for name, value in few.items()))))
+
+
+@lru_cache(maxsize=128)
+def _shortened(sql: str, few: tuple[tuple[str, str], ...]) -> str:
+    """The statement with those values written in that are few, without what they make idle. The others come and go with every question."""
+    literals = dict(few)
+    return only_read(without_idle(_NAME.sub(lambda found: literals.get(found[1], found[0]), sql)))
+
+
+def only_read(sql: str) -> str:
+    """The statement without the parts of its `with` that nothing reads: DuckDB would plan them, and be handed all that they name."""
+    beginning = _WITH.match(sql)
+    if beginning is None:
+        return sql
+    parts, at = {}, beginning.end()
+    while found := _PART.match(sql, at):
+        end = _closed(sql, found.end() - 1)
+        parts[found["name"].lower()] = sql[found.start("name") : end]
+        comma = _COMMA.match(sql, end)
+        if comma is None:
+            rest = sql[end:]
+            break
+        at = comma.end()
+    else:
+        raise ValueError(f"a part of the statement is not written as `name as (…)`: {sql[at : at + 40].strip()!r}")
+    read: set[str] = set()
+    more = _words(rest)
+    while new := more & parts.keys() - read:
+        read |= new
+        more = set().union(*(_words(parts[name]) for name in new))
+    kept = [text for name, text in parts.items() if name in read]
+    return beginning[0] + ",\n".join(kept) + rest if kept else rest.lstrip()
+
+
+def _closed(sql: str, opening: int) -> int:
+    """The place behind the parenthesis that closes the one at `opening`."""
+    depth = 0
+    for token in _TOKEN.finditer(sql, opening):
+        depth += (token[0] == "(") - (token[0] == ")")
+        if not depth:
+            return token.end()
+    raise ValueError("a parenthesis of the statement is not closed")
+
+
+def _words(sql: str) -> set[str]:
+    """Whatever may be a name; comments and texts are none, since they are taken with their marks."""
+    return {token.strip('"').lower() for token in _TOKEN.findall(sql)}
 
 
 def chosen(sql: str, values: Mapping[str, Any]) -> str:

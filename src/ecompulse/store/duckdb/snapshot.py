@@ -44,7 +44,7 @@ class DuckDBSnapshot:
         narrow, columns = narrowed(sql) if named else (sql, ())
         with self._deadlines.within(self._timeout_seconds, self._cursor.interrupt) as deadline:
             try:
-                for name in behind(sql) - self._registered - ({"tail"} if columns else set()):
+                for name in behind(sql) - self._registered - ({"tail"} if named else set()):
                     self._register(name, self._picture.table(name, self._cursor))
                 if columns:
                     self._register(TAIL, self._picture.table("tail", self._cursor).select(columns))
