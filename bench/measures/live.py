@@ -18,7 +18,7 @@ from bench.system import Trouble, ask, running
 
 PROBES: Final = 40
 EVERY_SECONDS: Final = 0.4
-"""Between two events: about as long as the stream rests after it told something."""
+"""Between two events of a calm shop."""
 GIVE_UP_SECONDS: Final = 10.0
 
 Told = queue.SimpleQueue[tuple[str, float]]

@@ -25,10 +25,10 @@ from bench import stock
 from bench.figures import Figure, Limit
 from bench.lines import TABLE
 from bench.load import Load
-from bench.measures.end_to_end import drained, must_all_be_there, stored
+from bench.measures.end_to_end import through
 from bench.requests import Renewed, shop_events
 from bench.run_of import ROOT, Setting, generate
-from bench.system import System, Trouble, ask, free_port, running, wait_for
+from bench.system import Trouble, ask, free_port, running, wait_for
 
 ARTIFACT: Final = "org.questdb:questdb:9.2.2"
 JAR: Final = Path(os.environ.get("ECOMPULSE_BENCH_QUESTDB", stock.CACHE / "questdb-9.2.2.jar"))
@@ -52,12 +52,11 @@ def peers(setting: Setting) -> list[Figure]:
     with contextlib.ExitStack() as until:
         system = until.enter_context(running(setting.folder / "ours", collectors=2))
         ports = {mode: until.enter_context(_questdb(setting.folder / mode, mode)) for mode in QUESTDB}
-        _ours(system, min(1.0, setting.seconds), 99)
         for port in ports.values():
             ask_sql(port, TABLE)
             _theirs(port, WARM_SECONDS, 99)
         for turn in range(setting.rounds):
-            ours.append(_ours(system, setting.seconds, turn))
+            ours.append(through(system, setting.seconds, turn)[0])
             for mode, port in ports.items():
                 theirs[mode].append(_theirs(port, setting.seconds, turn))
     middle = statistics.median(ours)
@@ -70,16 +69,6 @@ def peers(setting: Setting) -> list[Figure]:
         detail = {"rounds": [round(one) for one in ours], "limit_rounds": [round(one) for one in theirs[mode]]}
         figures.append(Figure(f"beside-questdb-{mode}", f"{title} QuestDB {words}", middle, "events/s", limit, detail))
     return [*figures, _beside_spark(setting, f"{title} Spark", middle)]
-
-
-def _ours(system: System, seconds: float, seed: int) -> float:
-    before = stored(system)
-    sent = generate(Load([system.collect], CONNECTIONS, seconds, BATCH, seed=seed))
-    started = time.perf_counter() - sent.seconds
-    drained(system)
-    taken = time.perf_counter() - started
-    must_all_be_there(sent, stored(system) - before)
-    return sent.events / taken
 
 
 def _theirs(port: int, seconds: float, seed: int) -> float:

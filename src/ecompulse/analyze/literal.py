@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from ecompulse.analyze.rows import time_text
+from ecompulse.analyze.tokens import closed
 
 _NAME: Final = re.compile(r"\$(\w+)")
 _IDLE: Final = re.compile(r"\s+and \((null is null|not false|'mixed' = 'mixed') or ")
@@ -38,18 +39,5 @@ def literal(value: Any) -> str:
 def without_idle(sql: str) -> str:
     """Leave out every `and (null is null or …)`, which is true whatever follows."""
     while found := _IDLE.search(sql):
-        sql = sql[: found.start()] + sql[_closing(sql, sql.index("(", found.start())) + 1 :]
+        sql = sql[: found.start()] + sql[closed(sql, sql.index("(", found.start())) :]
     return sql
-
-
-def _closing(sql: str, opening: int) -> int:
-    """Where the parenthesis that opens at `opening` closes; those in quotes do not count."""
-    depth, quoted = 0, False
-    for at in range(opening, len(sql)):
-        if sql[at] == "'":
-            quoted = not quoted
-        elif not quoted:
-            depth += {"(": 1, ")": -1}.get(sql[at], 0)
-        if depth == 0:
-            return at
-    raise ValueError("a parenthesis of the statement is not closed")

@@ -16,6 +16,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from ecompulse.analyze.literal import literal, without_idle
+from ecompulse.analyze.tokens import closed, words
 
 _NAME: Final = re.compile(r"\$(\w+)")
 _EACH: Final = re.compile(r"-- each \$(\w+)")
@@ -26,7 +27,6 @@ _GAP: Final = r"(?:\s|--[^\n]*\n)*"
 _WITH: Final = re.compile(_GAP + r"with\s+(?:recursive\s+)?", re.IGNORECASE)
 _PART: Final = re.compile(_GAP + r"(?P<name>\w+)\s+as\s+(?:(?:not\s+)?materialized\s+)?\(", re.IGNORECASE)
 _COMMA: Final = re.compile(_GAP + ",")
-_TOKEN: Final = re.compile(r"--[^\n]*|'(?:[^']|'')*'|\"[^\"]*\"|\w+|[()]")
 
 
 def settled(sql: str, values: Mapping[str, Any]) -> str:
@@ -37,8 +37,9 @@ def settled(sql: str, values: Mapping[str, Any]) -> str:
         return literal(value) if isinstance(value, int | float | datetime) else found[0]
 
     text = chosen(sql, values)
-    few = {name: values[name] for name in _NAME.findall(text) if values[name] is None or isinstance(values[name], bool) or name in _WORDS}
-    return _NAME.sub(written, _shortened(text, tuple(sorted((name, literal(value)) for name, value in few.items()))))
+    given = {name: values[name] for name in _NAME.findall(text)}
+    few = {name: literal(value) for name, value in given.items() if value is None or isinstance(value, bool) or name in _WORDS}
+    return _NAME.sub(written, _shortened(text, tuple(sorted(few.items()))))
 
 
 @lru_cache(maxsize=128)
@@ -55,7 +56,7 @@ def only_read(sql: str) -> str:
         return sql
     parts, at = {}, beginning.end()
     while found := _PART.match(sql, at):
-        end = _closed(sql, found.end() - 1)
+        end = closed(sql, found.end() - 1)
         parts[found["name"].lower()] = sql[found.start("name") : end]
         comma = _COMMA.match(sql, end)
         if comma is None:
@@ -65,27 +66,12 @@ def only_read(sql: str) -> str:
     else:
         raise ValueError(f"a part of the statement is not written as `name as (…)`: {sql[at : at + 40].strip()!r}")
     read: set[str] = set()
-    more = _words(rest)
+    more = words(rest)
     while new := more & parts.keys() - read:
         read |= new
-        more = set().union(*(_words(parts[name]) for name in new))
+        more = set().union(*(words(parts[name]) for name in new))
     kept = [text for name, text in parts.items() if name in read]
     return beginning[0] + ",\n".join(kept) + rest if kept else rest.lstrip()
-
-
-def _closed(sql: str, opening: int) -> int:
-    """The place behind the parenthesis that closes the one at `opening`."""
-    depth = 0
-    for token in _TOKEN.finditer(sql, opening):
-        depth += (token[0] == "(") - (token[0] == ")")
-        if not depth:
-            return token.end()
-    raise ValueError("a parenthesis of the statement is not closed")
-
-
-def _words(sql: str) -> set[str]:
-    """Whatever may be a name; comments and texts are none, since they are taken with their marks."""
-    return {token.strip('"').lower() for token in _TOKEN.findall(sql)}
 
 
 def chosen(sql: str, values: Mapping[str, Any]) -> str:

@@ -20,7 +20,7 @@ from ecompulse.process import stores
 from ecompulse.process.engine import Engine, Limits, Watch
 from ecompulse.process.fingerprint import SCHEME
 from ecompulse.process.identify import Ids
-from ecompulse.process.ledger import account, totals
+from ecompulse.process.ledger import account, positions, totals
 from ecompulse.process.maintenance import Maintenance
 from ecompulse.process.rebuild import CannotRebuild, Rebuild, must_be_a_span, must_be_in_the_log
 from ecompulse.process.remake import Remake
@@ -150,8 +150,7 @@ class Processing:
 
     def in_flight(self) -> int:
         """How many of the events in the log the store does not account for yet; it asks nothing of the store's rows."""
-        had = self.store.positions()
-        return sum(max(0, end - had.get(partition, 0)) for partition, end in self.ends().items())
+        return sum(one["waiting"] for one in positions(self.store.positions(), self.ends()))
 
     def ends(self) -> dict[int, int]:
         """The end of each partition of the log."""

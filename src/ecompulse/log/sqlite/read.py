@@ -163,7 +163,7 @@ class SqliteReader:
             while (told := marks.look()) == self._told:
                 if time.monotonic() >= until:
                     return False
-                time.sleep(poll)
+                time.sleep(poll)  # the writer is another process: only the marks in its files tell of news
                 poll = min(poll * 1.25, POLL_IDLE_SECONDS)
         self._told = told
         return True

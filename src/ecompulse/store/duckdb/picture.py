@@ -24,13 +24,19 @@ BLOCK_ROWS: Final = 8_192
 """Rows of which sums are kept: to sum up fewer takes 8 ms at most."""
 SUMMED: Final = {**SUMS, "identities": IDENTITIES}
 """Relation → the query that makes its rows from the events `{rows}`."""
-_READ: Final = {
-    table: [name for name in STORED.names if name in words]
-    for table, words in ((table, set(re.findall(r"\w+", query))) for table, query in SUMMED.items())
-}
-"""Relation → the columns of events that its query names: to hand over all of them takes milliseconds."""
+WORD: Final = re.compile(r"\w+")
 _BLOCK: Final = "tail_block"
 _NO_ROWS: Final = ROWS.empty_table()
+
+
+def columns_named(sql: str) -> list[str]:
+    """The columns of events that a statement names."""
+    words = set(WORD.findall(sql.lower()))
+    return [name for name in STORED.names if name in words]
+
+
+_READ: Final = {table: columns_named(query) for table, query in SUMMED.items()}
+"""Relation → what its query reads: to hand over all columns takes milliseconds."""
 
 
 class Part:
@@ -41,7 +47,7 @@ class Part:
         self.blocks, self.summed_rows = tuple(tail.blocks), tail.summed_rows
         self.dead_letters, self.replayed, self.ledger = tuple(tail.dead_letters), dict(tail.replayed), tail.ledger.copy()
 
-    def rest(self, columns: list[str] = STORED.names) -> pa.Table:
+    def rest(self, columns: list[str]) -> pa.Table:
         """The rows of which no sums are kept."""
         return self.rows.select(columns).slice(self.summed_rows)
 
@@ -75,7 +81,7 @@ class Picture:
         for part in self._parts:
             since, rows = part.summed_rows, part.rows.num_rows
             if rows - since >= BLOCK_ROWS:
-                block = sums(part.rest(), cursor)
+                block = sums(part.rows.slice(since), cursor)
                 part.blocks, part.summed_rows = (*part.blocks, block), rows
                 with self._lock:
                     part.tail.keep(block, since, rows)

@@ -9,8 +9,7 @@ from typing import Final
 
 import duckdb
 
-from ecompulse.contract.columns import STORED
-from ecompulse.store.duckdb.picture import NAMES, SUMMED
+from ecompulse.store.duckdb.picture import NAMES, SUMMED, WORD, columns_named
 from ecompulse.store.duckdb.relations import READINGS
 
 DURABLE: Final = "events.main"
@@ -18,7 +17,6 @@ TAIL: Final = "tail_named"
 """Stands for the rows of the tail with some of their columns."""
 _LEAST: Final = "log_partition"
 """What is read to count events of which no column is named: a few bits a row, and to read ten million ids instead takes 60 ms more."""
-_WORD: Final = re.compile(r"\w+")
 _READ: Final = re.compile(r"\b(from|join)\s+events\b(?!\.)", re.IGNORECASE)
 
 
@@ -47,7 +45,7 @@ def _definitions(cursor: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, str]]
 @lru_cache(maxsize=64)
 def behind(sql: str) -> frozenset[str]:
     """Those of `NAMES` that a statement needs: whatever it names, its text holds the name."""
-    return frozenset().union(*(_BEHIND[word] for word in set(_WORD.findall(sql.lower())) & _BEHIND.keys()))
+    return frozenset().union(*(_BEHIND[word] for word in set(WORD.findall(sql.lower())) & _BEHIND.keys()))
 
 
 @lru_cache(maxsize=256)
@@ -59,8 +57,7 @@ def narrowed(sql: str) -> tuple[str, tuple[str, ...]]:
     """
     if not _READ.search(sql):
         return sql, ()
-    words = set(_WORD.findall(sql.lower()))
-    columns = tuple(name for name in STORED.names if name in words) or (_LEAST,)
+    columns = tuple(columns_named(sql)) or (_LEAST,)
     chosen = ", ".join(f'"{name}"' for name in columns)
     events = f"(select {chosen} from {DURABLE}.events union all select {chosen} from {TAIL})"
     return _READ.sub(rf"\1 {events}", sql), columns
@@ -73,7 +70,7 @@ def _closure() -> dict[str, frozenset[str]]:
     found["dead_letters"] = found["tail_letters"] | found["tail_replayed"]
     found["ledger"] = found["tail_ledger"]
     for view, definition in READINGS.items():
-        found[view] = frozenset().union(*(found[word] for word in set(_WORD.findall(definition)) & found.keys()))
+        found[view] = frozenset().union(*(found[word] for word in set(WORD.findall(definition)) & found.keys()))
     return found
 
 
