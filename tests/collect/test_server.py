@@ -252,20 +252,26 @@ def test_pixels_are_refused_like_bodies(running, monkeypatch):
         assert [status for status, _ in answers(sock, 2)] == [503, 200]
 
 
-def test_a_group_is_made_ready_while_another_is_on_its_way_to_the_disk(running):
+def test_a_full_group_is_made_ready_while_another_is_on_its_way_to_the_disk(running, monkeypatch):
+    full = 64
+    monkeypatch.setattr(commit, "GROUP_EVENTS_LIMIT", full)
     one = running()
+    committer = one.collector.committer
     one.log.gate.clear()
     with one.connect() as first, one.connect() as second:
         first.sendall(request())
-        eventually(lambda: len(one.collector.committer._appending) == 1)
-        second.sendall(request() * commit.READY_EVENTS)
-        eventually(lambda: len(one.collector.committer._appending) == 2)
-        first.sendall(request() * commit.READY_EVENTS)
-        eventually(lambda: one.collector.committer.waiting_events == 1 + 2 * commit.READY_EVENTS)
-        assert len(one.collector.committer._appending) == commit.GROUPS_LIMIT
+        eventually(lambda: len(committer._appending) == 1)
+        second.sendall(request() * (full - 1))
+        eventually(lambda: committer.waiting_events == full)
+        assert len(committer._appending) == 1, "what is less than a group waits for company"
+        second.sendall(request())
+        eventually(lambda: len(committer._appending) == 2)
+        first.sendall(request() * full)
+        eventually(lambda: committer.waiting_events == 1 + 2 * full)
+        assert len(committer._appending) == commit.GROUPS_LIMIT
         one.log.gate.set()
-        assert {status for status, _ in answers(first, 1 + commit.READY_EVENTS)} == {202}
-        assert {status for status, _ in answers(second, commit.READY_EVENTS)} == {202}
+        assert {status for status, _ in answers(first, 1 + full)} == {202}
+        assert {status for status, _ in answers(second, full)} == {202}
     assert one.log.appends == 3
 
 

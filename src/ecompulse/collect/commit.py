@@ -40,9 +40,8 @@ LOOP_EVENTS_LIMIT: Final = 4_000
 GATHER_SECONDS: Final = 0.002
 """How long requests that keep coming are gathered when no append is under way: larger groups cost less a request."""
 GROUPS_LIMIT: Final = 2
-"""Groups on their way to the disk: one that is being appended, and one that is ready when that is done."""
-READY_EVENTS: Final = 64
-"""Events that are worth a group while another is being appended: a group costs as much as 50 of them, so a few had better wait."""
+"""Groups on their way to the disk: one that is being appended, and under full load one that is ready when that is done. A second one that
+is not full gains nothing by being early: a group costs as much as 50 events, and all that came meanwhile go into the next one."""
 FAILED_SECONDS: Final = 5.0
 """How long after a failed append the door calls itself not ready; then it is ready to be tried again."""
 
@@ -141,14 +140,15 @@ class Committer:
         return self._settled(tickets, appends)
 
     def _gather_on(self) -> None:
-        """Gather for the next group, where it may begin before the current one is on the disk."""
-        if not self._appending or (len(self._appending) < GROUPS_LIMIT and self._gathered_events >= READY_EVENTS):
+        """Gather for the next group: when the disk is idle, or before that where there is enough for a full one."""
+        if not self._appending or (len(self._appending) < GROUPS_LIMIT and self._gathered_events >= GROUP_EVENTS_LIMIT):
             self._gathering, self._gathered_since = True, self._loop.time()
             self._loop.call_soon(self._gather, len(self._waiting))
 
     def _gather(self, seen: int) -> None:
-        """Begin a group once a turn of the loop brought no further request, or, where the disk is idle, some have waited long enough."""
-        if len(self._waiting) > seen and (self._appending or self._loop.time() - self._gathered_since < GATHER_SECONDS):
+        """Begin a group once it is full, or a turn of the loop brought no further request, or some have waited long enough."""
+        full, waited = self._gathered_events >= GROUP_EVENTS_LIMIT, self._loop.time() - self._gathered_since
+        if len(self._waiting) > seen and not full and waited < GATHER_SECONDS:
             self._loop.call_soon(self._gather, len(self._waiting))
             return
         self._gathering = False
