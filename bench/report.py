@@ -12,6 +12,8 @@ from rich.table import Table
 from bench.figures import Figure, read_targets, shortfalls
 
 RESULTS: Final = Path(__file__).with_name("results") / "latest.json"
+WIDE_COLUMNS: Final = 150
+"""Characters of a line from which on titles and limits are spelled out; a file or a pipe has as many."""
 
 
 class Results(msgspec.Struct):
@@ -37,8 +39,11 @@ def save(results: Results, path: Path = RESULTS) -> None:
 
 
 def show(results: Results) -> None:
-    """Print a run."""
+    """Print a run; where the terminal is narrow, without the words that `docs/performance.md` has."""
     console, targets = Console(), read_targets()
+    if not console.is_terminal:
+        console.width = WIDE_COLUMNS
+    wide = console.width >= WIDE_COLUMNS
     table = Table(title=_machine(results.machine), title_justify="left", show_lines=False)
     for heading, side in (
         ("figure", "left"),
@@ -50,10 +55,11 @@ def show(results: Results) -> None:
         table.add_column(heading, justify=side, overflow="fold")  # type: ignore[arg-type]  # rich names its literals otherwise
     for figure in results.figures:
         lacks = shortfalls(figure, targets.get(figure.name))
-        limit = f"{number(figure.limit.value)} {figure.limit.name}" if figure.limit else ""
+        limit = "" if figure.limit is None else f"{number(figure.limit.value)} {figure.limit.name}" if wide else number(figure.limit.value)
         ratio = "" if figure.ratio is None else f"{figure.ratio:.2f}"
         judged = "[red]short: " + "; ".join(lacks) + "[/red]" if lacks else "[green]reached[/green]" if figure.name in targets else ""
-        table.add_row(f"{figure.title} [dim]({figure.name})[/dim]", f"{number(figure.value)} {figure.unit}", ratio, limit, judged)
+        title = f"{figure.title} [dim]({figure.name})[/dim]" if wide else figure.name
+        table.add_row(title, f"{number(figure.value)} {figure.unit}", ratio, limit, judged)
     console.print(table)
     for subject, trouble in results.troubles.items():
         console.print(f"[red]{subject} was not measured:[/red] {trouble}")
