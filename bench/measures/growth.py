@@ -14,13 +14,14 @@ from bench import stock
 from bench.figures import Figure, Limit
 from bench.measures.end_to_end import middle, through
 from bench.measures.latency import freshness
-from bench.measures.processing import logged, processed
+from bench.measures.processing import ROW_GROUP, logged, processed
 from bench.run_of import Setting
 from bench.system import running
 from ecompulse.process import stores
 
 SIZES: Final = tuple(int(size) for size in os.environ.get("SIZES", "1").replace(",", " ").split())
-EVENTS_A_SECOND: Final = 40_000
+EVENTS: Final = 4 * ROW_GROUP
+"""Of one round of processing: of fewer, half would be written as what fills the last row group, or begins one, at twice the cost."""
 
 
 def growth(setting: Setting) -> list[Figure]:
@@ -57,9 +58,9 @@ def _served(setting: Setting, folder: Path) -> list[Row]:
 
 def _processed(setting: Setting, data: Path) -> Row:
     """The engine alone, from a log that begins where the store is."""
-    count, rounds = int(EVENTS_A_SECOND * setting.seconds), []
+    rounds = []
     for _ in range(setting.rounds):
-        logged(data / "log", count)
+        logged(data / "log", EVENTS)
         per_second, cpu, rows = processed(data / "log", stores.folder_of(data, stores.current(data)))
         rounds.append((per_second, {"rows": rows, "cpu_us_an_event": round(cpu, 2)}))
     per_second, detail = middle(rounds)
