@@ -79,8 +79,9 @@ def _machine(results: Results) -> str:
         best, middle = min(loop["best"] for loop in loops), statistics.median(loop["p50"] for loop in loops)
         if middle > SHARED * best:
             crowd += (
-                f" A loop that needs nothing but a core took {middle:g} ms in the middle and {best:g} ms at best, for a neighbour on the same"
-                f" processor takes its part: absolute figures are those of a machine {middle / best:.1f} times slower than this one can be."
+                f" A loop that needs nothing but a core took {middle:g} ms in the middle and {best:g} ms at best, for a neighbour on the"
+                " same processor takes its part: absolute figures are those of a machine"
+                f" {middle / best:.1f} times slower than this one can be."
             )
     return (
         f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, {machine['system']}, "

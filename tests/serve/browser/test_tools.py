@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -25,6 +26,22 @@ def test_the_inspector_follows_new_events(shop: Any, open_page: Open) -> None:
     expect(page.locator("#list")).to_contain_text("No event matches")
     shop.send(visit(2, product=9, minutes_ago=0))
     expect(page.locator("#list tbody tr")).to_have_count(1)
+
+
+def test_an_event_that_is_still_on_its_way_is_shown_once_it_is_there(shop: Any, open_page: Open) -> None:
+    event_id = str(uuid.uuid4())
+    page = open_page(f"{shop.api}/events?event={event_id}")
+    expect(page.locator("#detail")).to_contain_text("Looking for this event")
+    expect(page.locator("#list tbody tr")).not_to_have_count(0)
+    shop.send({**visit(3, product=8, minutes_ago=0)[0], "event_id": event_id})
+    expect(page.locator("#detail pre")).to_contain_text(event_id)
+
+
+def test_an_id_that_no_event_has_is_said(shop: Any, open_page: Open) -> None:
+    page = open_page(f"{shop.api}/events?event={uuid.uuid4()}")
+    expect(page.locator("#detail")).to_contain_text("No event has this id.")
+    page.get_by_role("button", name="Look again").click()
+    expect(page.locator("#detail")).to_contain_text("Looking for this event")
 
 
 def test_a_dead_letter_is_seen_mended_and_sent_again(shop: Any, open_page: Open) -> None:

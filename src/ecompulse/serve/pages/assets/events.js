@@ -12,6 +12,7 @@ import { current, onChange } from "./state.js";
 
 const PAGE = 100;
 const EVERY_MS = 1_000;
+const LOOK_MS = 250, PATIENCE_MS = 15_000;
 const fields = ["event_type", "visitor", "q"];
 const form = byId("search"), list = byId("list"), detail = byId("detail"), follow = byId("follow"), more = byId("more");
 let shown = [], next = null, chosen = null, running = null;
@@ -72,7 +73,7 @@ async function load({ older = false } = {}) {
     list.classList.remove("is-loading", "is-old");
     shown = older ? [...shown, ...answer.items] : answer.items;
     next = answer.next ?? null;
-    if (!chosen && shown.length && !new URLSearchParams(location.search).has("event")) choose(shown[0]);
+    if (!chosen && shown.length && !wanted()) choose(shown[0]);
     else draw();
   } catch (error) {
     if (mine.signal.aborted) return;
@@ -82,10 +83,29 @@ async function load({ older = false } = {}) {
   }
 }
 
+/** Shows the event that the address names. One sent a moment ago may still be on its way, so it is looked for until it is there. */
 async function single(id) {
-  const { items } = await json(`/api/events?${new URLSearchParams({ q: id, limit: "1" })}`);
-  if (items[0]) choose(items[0]);
+  const begun = performance.now(), stillWanted = () => !chosen && wanted() === id;
+  detail.replaceChildren(el("p", { class: "notice", role: "status" }, "Looking for this event …"));
+  try {
+    while (stillWanted()) {
+      const { items } = await json(`/api/events?${new URLSearchParams({ q: id, limit: "1" })}`);
+      if (!stillWanted()) return;
+      if (items[0]) return choose(items[0]);
+      if (performance.now() - begun > PATIENCE_MS) return detail.replaceChildren(unknown(id));
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    }
+  } catch (error) {
+    detail.replaceChildren(failed(error, () => single(id)));
+  }
 }
+
+const unknown = (id) =>
+  el("div", { class: "notice", role: "status" },
+    el("p", {}, el("strong", { text: "No event has this id. " }), "One that was sent just now is here once it is processed; ", el("a", { href: "/health" }, "Health"), " tells how far behind that is."),
+    el("button", { type: "button", class: "quiet", onclick: () => single(id) }, "Look again"));
+
+const wanted = () => new URLSearchParams(location.search).get("event");
 
 for (const name of fields) form.elements[name].value = new URLSearchParams(location.search).get(name) ?? "";
 const apply = () => {
@@ -103,9 +123,8 @@ list.addEventListener("pointerdown", () => (follow.checked = false));
 frame();
 onChange(() => load());
 load();
-const wanted = new URLSearchParams(location.search).get("event");
-if (wanted) {
+if (wanted()) {
   follow.checked = false;
-  single(wanted).catch((error) => detail.replaceChildren(failed(error)));
+  single(wanted());
 }
 setInterval(() => follow.checked && !document.hidden && load(), EVERY_MS);
