@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
 from collections.abc import Callable
@@ -35,6 +36,16 @@ def test_an_event_that_is_still_on_its_way_is_shown_once_it_is_there(shop: Any, 
     expect(page.locator("#list tbody tr")).not_to_have_count(0)
     shop.send({**visit(3, product=8, minutes_ago=0)[0], "event_id": event_id})
     expect(page.locator("#detail pre")).to_contain_text(event_id)
+
+
+def test_a_chosen_event_comes_into_view_on_a_phone(shop: Any, open_page: Open) -> None:
+    shop.send([event for _ in range(40) for event in visit(1, product=7)])
+    page = open_page(f"{shop.api}/events", width=390, height=844)
+    page.locator("#list tbody .pick").nth(8).click()
+    expect(page.locator("#detail h2")).to_be_in_viewport()
+    event_id = json.loads(page.locator("#detail pre").inner_text())["event_id"]
+    page.goto(f"{shop.api}/events?event={event_id}")
+    expect(page.locator("#detail h2")).to_be_in_viewport()
 
 
 def test_an_id_that_no_event_has_is_said(shop: Any, open_page: Open) -> None:

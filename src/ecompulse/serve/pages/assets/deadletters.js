@@ -1,7 +1,7 @@
 // Dead letters: why events were rejected, each in its original bytes, and ways to mend them one by one or many at once and send them again.
 
 import { json } from "./api.js";
-import { byId, el, write } from "./element.js";
+import { byId, el, reveal, write } from "./element.js";
 import { bytes, exactly, integer, moment } from "./format.js";
 import { frame } from "./frame.js";
 import { showLetter } from "./letter.js";
@@ -149,7 +149,7 @@ function show(letter) {
 function pick(letter) {
   show(letter);
   draw();
-  if (detail.getBoundingClientRect().top > innerHeight - 120) detail.scrollIntoView({ block: "start" }); // below the list on a narrow screen
+  reveal(detail);
 }
 
 /** Shows the letter that comes after one in the list; null when none waits. */

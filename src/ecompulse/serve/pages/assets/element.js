@@ -28,4 +28,9 @@ export function write(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
+/** Brings what was chosen into sight where it stands below its list, as on a phone. */
+export function reveal(node) {
+  if (node.getBoundingClientRect().top > innerHeight - 120) node.scrollIntoView({ block: "start" });
+}
+
 export const byId = (id) => document.getElementById(id);

@@ -2,7 +2,7 @@
 
 import { json } from "./api.js";
 import { code } from "./code.js";
-import { byId, el } from "./element.js";
+import { byId, el, reveal } from "./element.js";
 import { clock, exactly } from "./format.js";
 import { frame } from "./frame.js";
 import { failed } from "./notice.js";
@@ -42,7 +42,7 @@ function draw() {
     ],
     data: shown,
     key: (event) => event.event_id,
-    onpick: choose,
+    onpick: pick,
     pickLabel: "show in full",
     picked: (event) => event.event_id === chosen,
     empty: "No event matches. Ask for less, or wait for the next one.",
@@ -61,6 +61,11 @@ function choose(event) {
     code(event, "The event in full"),
   );
   draw();
+}
+
+function pick(event) {
+  choose(event);
+  reveal(detail);
 }
 
 async function load({ older = false } = {}) {
@@ -91,7 +96,7 @@ async function single(id) {
     while (stillWanted()) {
       const { items } = await json(`/api/events?${new URLSearchParams({ q: id, limit: "1" })}`);
       if (!stillWanted()) return;
-      if (items[0]) return choose(items[0]);
+      if (items[0]) return pick(items[0]);
       if (performance.now() - begun > PATIENCE_MS) return detail.replaceChildren(unknown(id));
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
     }
@@ -122,9 +127,7 @@ list.addEventListener("pointerdown", () => (follow.checked = false));
 
 frame();
 onChange(() => load());
-load();
-if (wanted()) {
-  follow.checked = false;
-  single(wanted());
-}
+follow.checked &&= !wanted();
+await load();
+if (wanted()) single(wanted()); // once the list has its height: what is chosen stands below it on a phone
 setInterval(() => follow.checked && !document.hidden && load(), EVERY_MS);
