@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -35,7 +35,7 @@ def names_at_most(text: bytes) -> int:
     may stand before a colon, too, in a string: it is counted with them, as a range is found in less time than two values.
     """
     if len(text) > SMALL:
-        return len(name_ends(text))
+        return sum(int(np.count_nonzero(colons)) for _, colons in _colons(text))  # to tell where they are would take twice as long
     names = text.count(b'":') + text.count(b" :")
     for before in _OTHERS:  # mostly none of them is there at all: to look for one byte, as a number, takes a twentieth of the time
         if before in text:
@@ -52,13 +52,16 @@ def names_at_most_of_each(texts: Sequence[bytes]) -> Integers:
 
 def name_ends(text: bytes) -> Integers:
     """The places of the colons that may end a name."""
+    return np.concatenate([np.zeros(0, np.int64), *(start + np.flatnonzero(colons) for start, colons in _colons(text))])
+
+
+def _colons(text: bytes) -> Iterator[tuple[int, np.ndarray[Any, np.dtype[np.bool_]]]]:
+    """Which bytes are colons that may end a name, piece by piece, and where each piece begins."""
     whole = np.frombuffer(text, np.uint8)
-    parts = [np.zeros(0, np.int64)]
     for start in range(1, len(whole), _STEP):
         colons = whole[start : start + _STEP] == ord(":")
         colons &= whole[start - 1 : start - 1 + len(colons)] <= ord('"')
-        parts.append(start + np.flatnonzero(colons))
-    return np.concatenate(parts)
+        yield start, colons
 
 
 def named_of_each(texts: Sequence[bytes]) -> list[int]:

@@ -193,9 +193,9 @@ def _whole_body(events: list[Event], body: bytes, sent_at: str | None = None, ou
     """What a body holds whose events could be decoded; `outside` is how many names stand around them."""
     rows = EventRows.of(events)
     events.clear()  # while they are in the processor's cache
-    ends = name_ends(body) if len(body) > SMALL else None
-    if (names_at_most(body) if ends is None else len(ends)) == sum(names := rows.names()) + outside:
+    if names_at_most(body) == sum(names := rows.names()) + outside:
         return Read(rows.with_sent_at(sent_at), range(len(rows)), [], lambda index: _split(body)[0][index])
+    ends = name_ends(body) if len(body) > SMALL else None
     told = apart(body, ends, rows) if ends is not None else None
     if told is not None:
         return _looked_at(rows, names, told.names, list(range(len(rows))), told.raw, rejected=[])
