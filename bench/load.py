@@ -33,8 +33,9 @@ class Load(msgspec.Struct, frozen=True):
     rate: float | None = None
     version: int = 7
     seed: int = 1
-    templates: int = 64
-    """Different bodies that are sent in turn."""
+    templates: int = 1_024
+    """Different bodies that are sent in turn: at a hundred events each nearly as many as a flush writes, so that sessions, people and words
+    are as many as a shop's. With 64 of them all of it goes an eighth quicker, and a row takes a quarter less."""
     form: Literal["json", "line"] = "json"
     """JSON to a collector, or the same events in the line protocol of InfluxDB and QuestDB."""
 
