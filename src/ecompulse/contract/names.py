@@ -12,11 +12,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
-from msgspec import UNSET, Raw, Struct, defstruct
-from msgspec.json import Decoder
-from msgspec.structs import astuple
-
-from ecompulse.contract.event import ENVELOPE_FIELDS, ITEM_FIELDS, METADATA_FIELDS, PROPERTY_FIELDS
 
 Integers = np.ndarray[Any, np.dtype[np.int64]]
 
@@ -62,31 +57,6 @@ def _colons(text: bytes) -> Iterator[tuple[int, np.ndarray[Any, np.dtype[np.bool
         colons = whole[start : start + _STEP] == ord(":")
         colons &= whole[start - 1 : start - 1 + len(colons)] <= ord('"')
         yield start, colons
-
-
-def named_of_each(texts: Sequence[bytes]) -> list[int]:
-    """How many names of the contract's each event gives, be it as null; one that stands twice in an object counts once.
-
-    The events must be such that they can be decoded as events.
-    """
-    names = []
-    for event in _given.decode(b"[" + b",".join(texts) + b"]"):
-        objects: list[Any] = [one for one in (event, event.properties, event.metadata) if isinstance(one, Struct)]
-        lines = getattr(event.properties, "items", None)
-        if isinstance(lines, list):
-            objects += lines
-        names.append(sum(len(one.__struct_fields__) - astuple(one).count(UNSET) for one in objects))
-    return names
-
-
-def _givens(name: str, fields: Sequence[str], **nested: Any) -> Any:
-    """A struct that tells a name given as null from one that is not there."""
-    return defstruct(name, [(field, nested.get(field, Raw), UNSET) for field in fields])
-
-
-_PROPERTIES: Final = _givens("Properties", PROPERTY_FIELDS, items=list[_givens("Item", ITEM_FIELDS)] | None)  # type: ignore[misc]  # made here
-_METADATA: Final = _givens("Metadata", METADATA_FIELDS)
-_given = Decoder(list[_givens("Event", ENVELOPE_FIELDS, properties=_PROPERTIES | None, metadata=_METADATA | None)])  # type: ignore[misc]
 
 
 def names_in(value: Any) -> int:

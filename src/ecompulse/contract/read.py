@@ -15,7 +15,7 @@ import numpy as np
 from msgspec import Raw, Struct
 
 from ecompulse.contract.apart import apart, names_of_elements
-from ecompulse.contract.event import NESTING_LIMIT, Event
+from ecompulse.contract.event import Event
 from ecompulse.contract.kept import TOO_DEEP, Wrong, has_unnamed, kept_event, named_wrong
 from ecompulse.contract.names import (
     SMALL,
@@ -23,13 +23,13 @@ from ecompulse.contract.names import (
     Integers,
     first_twice,
     name_ends,
-    named_of_each,
     names_at_most,
     names_at_most_of_each,
     names_in,
     twice,
 )
 from ecompulse.contract.rows import EventRows
+from ecompulse.contract.unnamed import Unsure, has_nul, may_nest_too_deeply, rest_of
 from ecompulse.contract.unreadable import MALFORMED, Unreadable, unreadable
 
 
@@ -90,7 +90,7 @@ def read_events(body: bytes) -> Read:
     if not start:
         raise Unreadable('the body is empty: send one event, an array of events, or {"events": […]}')
     try:
-        if not _has_nul(body):
+        if not has_nul(body):
             if start.startswith(b"["):
                 return _whole_body(_many.decode(body), body)
             if start.startswith(b'{"events"'):
@@ -116,7 +116,7 @@ def read_lines(body: bytes) -> Read:
     lines = [line for line in body.split(b"\n") if line.strip()]
     if not lines:
         raise Unreadable("the body is empty: send one event a line")
-    if not _has_nul(body):
+    if not has_nul(body):
         try:
             events = _one.decode_lines(body)
             if len(events) == len(lines):  # the decoder also takes two events on one line
@@ -145,7 +145,7 @@ def read_ones(bodies: Sequence[bytes]) -> EventRows | None:
     """
     joined = b"\n".join(bodies)
     try:
-        events = _one.decode_lines(joined) if not _has_nul(joined) else []
+        events = _one.decode_lines(joined) if not has_nul(joined) else []
     except MALFORMED:
         return None
     if len(events) != len(bodies):
@@ -253,7 +253,7 @@ def _each(raws: list[bytes], sent_at: str | None) -> Read:
     for index, raw in enumerate(raws):
         found: Event | Rejection | None
         try:
-            if _has_nul(raw):
+            if has_nul(raw):
                 raise msgspec.ValidationError("look closer")
             found = _one.decode(raw)
         except msgspec.ValidationError as error:
@@ -282,13 +282,19 @@ def _looked_at(
 ) -> Read:
     """What was decoded, after another look at events that may hold (`most`) more than the `names` that were decoded."""
     gone = set()
-    odd = [place for place in np.flatnonzero(most != names).tolist() if place not in rows.rests]
-    if odd:  # many senders write out what they do not know as null
-        given = named_of_each([raw(positions[place]) for place in odd])
-        odd = [place for place, count in zip(odd, given, strict=True) if count != most[place]]
-    for place in odd:
+    for place in np.flatnonzero(most != names).tolist():
+        if place in rows.rests:
+            continue
         index = positions[place]
-        found = _closer(index, raw(index), None)
+        event = raw(index)
+        try:
+            rest = rest_of(event, int(most[place]))
+        except Unsure:
+            found = _closer(index, event, None)
+        else:  # many senders write out what they do not know as null: that is nothing
+            if rest is not None:
+                rows.rests[place] = rest
+            continue
         if isinstance(found, Rejection):
             rejected.append(found)
             gone.add(place)
@@ -315,7 +321,7 @@ def _closer(index: int, raw: bytes, wrong_type: msgspec.ValidationError | None) 
         return Rejection(index, _told_id(found), path, TWICE, raw)
     if wrong_type is None and not has_unnamed(found):
         return None
-    return _kept_or_rejected(index, found, raw, walked=not _needs_a_walk(raw))
+    return _kept_or_rejected(index, found, raw, walked=not has_nul(raw) and not may_nest_too_deeply(raw))
 
 
 def _undecodable(raw: bytes) -> str:
@@ -326,16 +332,6 @@ def _undecodable(raw: bytes) -> str:
         except (msgspec.ValidationError, RecursionError):
             return name if name in ("properties", "metadata") else ""
     return ""
-
-
-def _has_nul(text: bytes) -> bool:
-    """Whether an escaped NUL may stand in JSON. Most JSON has no backslash at all, and a byte, as a number, is found at once."""
-    return ord("\\") in text and b"\\u0000" in text
-
-
-def _needs_a_walk(raw: bytes) -> bool:
-    """Whether the JSON of an event may hold a NUL, or nest too deeply: a look at its bytes, for half of the time that a walk takes."""
-    return _has_nul(raw) or raw.count(b"{") + raw.count(b"[") > NESTING_LIMIT
 
 
 def _kept_or_rejected(index: int, found: Any, raw: bytes | None, *, walked: bool = False) -> Event | Rejection:
