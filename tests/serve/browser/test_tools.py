@@ -50,7 +50,7 @@ def test_a_chosen_event_comes_into_view_on_a_phone(shop: Any, open_page: Open) -
 
 def test_an_id_that_no_event_has_is_said(shop: Any, open_page: Open) -> None:
     page = open_page(f"{shop.api}/events?event={uuid.uuid4()}")
-    expect(page.locator("#detail")).to_contain_text("No event has this id.")
+    expect(page.locator("#detail")).to_contain_text("No event has this id.", timeout=40_000)  # the page looks for fifteen seconds
     page.get_by_role("button", name="Look again").click()
     expect(page.locator("#detail")).to_contain_text("Looking for this event")
 
