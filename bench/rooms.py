@@ -37,7 +37,7 @@ from ecompulse.store.duckdb import DuckDBStore
 
 REPEATS: Final = 5
 READ_EVENTS: Final = 6_400
-"""Events that are read: some hold what the contract does not name, and a body with one of those takes longer."""
+"""Events that are read: some hold what the contract does not name, and a body with one of those takes longer. Groups are of their first."""
 ROOM: Final = "room-"
 """How names of these figures begin."""
 
@@ -61,7 +61,8 @@ def with_own_property(event: bytes) -> bytes:
 
 def door(group: int, folder: Path) -> list[tuple[str, str, int, float]]:
     """From a request's bytes to the log, for groups of so many events."""
-    events = shop_events(max(group, 1))[:group]
+    many = shop_events(READ_EVENTS)
+    events = many[:group]
     size = min(group, 100)
     bodies = batches(events, size)
     read = EventRows.joined([read_events(body).events for body in bodies])
@@ -77,7 +78,6 @@ def door(group: int, folder: Path) -> list[tuple[str, str, int, float]]:
     def row(room: str, what: str, work: Callable[[], Any], events: int = group) -> tuple[str, str, int, float]:
         return room, what, group, timed(work, events, repeats)
 
-    many = shop_events(READ_EVENTS)
     usual, own = batches(many, size), batches([with_own_property(event) for event in many], size)
     rows = [
         row("contract", "read: bytes to structs", lambda: [read_events(body) for body in usual], READ_EVENTS),

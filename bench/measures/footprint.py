@@ -48,7 +48,8 @@ def footprint(setting: Setting) -> list[Figure]:
         figures.append(Figure("memory-load", title, sum(loaded.values()), "MiB", None, _shown(loaded)))
         drained(system)
         rows = stored(system) - rows
-    each = size / sent  # the system has ended by itself, so that nothing of the rows waits in memory or in a write-ahead log
+    each = size / sent
+    # The system has ended by itself, so nothing of the rows waits in memory or in a write-ahead log.
     log, store = _bytes(system.data / "log"), _bytes(system.data / "stores")
     limit = Limit("the JSON that came, with its HTTP head", each)
     figures.append(Figure("log-bytes", "Bytes an event in the log", log / rows, "B", limit, {"events": rows, "bytes": log}))

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from tests.contract.strategies import events
 
 from ecompulse.contract.event import NESTING_LIMIT, REST_LIMIT
-from ecompulse.contract.kept import kept_event
+from ecompulse.contract.kept import kept_event, may_nest_too_deeply
 from ecompulse.contract.names import names_at_most
 from ecompulse.contract.read import read_events
 from ecompulse.contract.rows import Rest
-from ecompulse.contract.unnamed import Unsure, may_nest_too_deeply, rest_of
+from ecompulse.contract.unnamed import Unsure, rest_of
 
 LINE = {"product_id": "P-1", "quantity": 1, "price": 2}
 

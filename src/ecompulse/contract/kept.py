@@ -19,7 +19,7 @@ from ecompulse.contract.event import (
 )
 
 _encode = msgspec.json.Encoder().encode
-_ENVELOPE, _PROPERTY, _METADATA, _ITEM = map(frozenset, (ENVELOPE_FIELDS, PROPERTY_FIELDS, METADATA_FIELDS, ITEM_FIELDS))
+ENVELOPE, PROPERTY, METADATA, ITEM = map(frozenset, (ENVELOPE_FIELDS, PROPERTY_FIELDS, METADATA_FIELDS, ITEM_FIELDS))
 TOO_DEEP: Final = f"nested more than {NESTING_LIMIT} levels"
 _PATH: Final = re.compile(r" - at `\$([^`]*)`$")
 _MISSING: Final = re.compile(r"^Object missing required field `([^`]+)`")
@@ -40,21 +40,21 @@ def kept_event(found: Any, walked: bool) -> KeptEvent:
     nul = None if walked else _path_of_nul(found, 0)
     if nul is not None:
         raise Wrong(nul, "contains a NUL character")
-    named, rest = _divide(found, _ENVELOPE)
-    kept: dict[str, Any] = {"rest_envelope": _json(rest, "")}
-    for name, fields in (("properties", _PROPERTY), ("metadata", _METADATA)):
+    named, rest = _divide(found, ENVELOPE)
+    kept: dict[str, Any] = {"rest_envelope": rest_json(rest, "")}
+    for name, fields in (("properties", PROPERTY), ("metadata", METADATA)):
         value = named.get(name)
         if isinstance(value, dict):
             named[name], rest = _divide(value, fields)
-            kept[f"rest_{name}"] = _json(rest, name)
+            kept[f"rest_{name}"] = rest_json(rest, name)
     properties = named.get("properties")
     if isinstance(properties, dict):
         properties = named["properties"] = _whole(properties)
     items = properties.get("items") if isinstance(properties, dict) else None
     if isinstance(items, list):
-        divided = [_divide(item, _ITEM) if isinstance(item, dict) else (item, None) for item in items]
+        divided = [_divide(item, ITEM) if isinstance(item, dict) else (item, None) for item in items]
         named["properties"] = {**named["properties"], "items": [_whole(item) for item, _ in divided]}
-        kept["rest_items"] = tuple(_json(rest, f"properties.items.{index}") for index, (_, rest) in enumerate(divided))
+        kept["rest_items"] = tuple(rest_json(rest, f"properties.items.{index}") for index, (_, rest) in enumerate(divided))
     try:
         return msgspec.convert({**named, **kept}, KeptEvent)
     except msgspec.ValidationError as error:
@@ -74,13 +74,19 @@ def _whole(values: Any) -> Any:
     return {**values, **{name: int(value) for name, value in written.items()}} if written else values
 
 
-def _json(rest: dict[str, Any] | None, where: str) -> str | None:
+def rest_json(rest: dict[str, Any] | None, where: str) -> str | None:
+    """What the contract does not name of the object at `where`, as JSON; `Wrong` where that is more than is kept."""
     if rest is None:
         return None
     text = _encode(rest)
     if len(text) > REST_LIMIT:
         raise Wrong(where, f"{len(text)} bytes of properties that the contract does not name: at most {REST_LIMIT}")
     return text.decode()
+
+
+def may_nest_too_deeply(event: bytes) -> bool:
+    """Whether the JSON of an event may hold more levels than are kept: a look at its bytes, for half of the time that a walk takes."""
+    return event.count(b"{") + event.count(b"[") > NESTING_LIMIT
 
 
 def _path_of_nul(value: Any, depth: int, path: str = "") -> str | None:
@@ -111,5 +117,5 @@ def named_wrong(message: str) -> Wrong:
 def has_unnamed(found: dict[str, Any]) -> bool:
     """Whether an event holds a name that the contract does not know."""
     about, how = found.get("properties") or {}, found.get("metadata") or {}
-    named = found.keys() <= _ENVELOPE and about.keys() <= _PROPERTY and how.keys() <= _METADATA
-    return not named or any(not line.keys() <= _ITEM for line in about.get("items") or ())
+    named = found.keys() <= ENVELOPE and about.keys() <= PROPERTY and how.keys() <= METADATA
+    return not named or any(not line.keys() <= ITEM for line in about.get("items") or ())

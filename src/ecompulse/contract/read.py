@@ -16,7 +16,7 @@ from msgspec import Raw, Struct
 
 from ecompulse.contract.apart import apart, names_of_elements
 from ecompulse.contract.event import Event
-from ecompulse.contract.kept import TOO_DEEP, Wrong, has_unnamed, kept_event, named_wrong
+from ecompulse.contract.kept import TOO_DEEP, Wrong, has_unnamed, kept_event, may_nest_too_deeply, named_wrong
 from ecompulse.contract.names import (
     SMALL,
     TWICE,
@@ -29,7 +29,7 @@ from ecompulse.contract.names import (
     twice,
 )
 from ecompulse.contract.rows import EventRows
-from ecompulse.contract.unnamed import Unsure, has_nul, may_nest_too_deeply, rest_of
+from ecompulse.contract.unnamed import Unsure, rest_of
 from ecompulse.contract.unreadable import MALFORMED, Unreadable, unreadable
 
 
@@ -90,7 +90,7 @@ def read_events(body: bytes) -> Read:
     if not start:
         raise Unreadable('the body is empty: send one event, an array of events, or {"events": […]}')
     try:
-        if not has_nul(body):
+        if not _has_nul(body):
             if start.startswith(b"["):
                 return _whole_body(_many.decode(body), body)
             if start.startswith(b'{"events"'):
@@ -116,7 +116,7 @@ def read_lines(body: bytes) -> Read:
     lines = [line for line in body.split(b"\n") if line.strip()]
     if not lines:
         raise Unreadable("the body is empty: send one event a line")
-    if not has_nul(body):
+    if not _has_nul(body):
         try:
             events = _one.decode_lines(body)
             if len(events) == len(lines):  # the decoder also takes two events on one line
@@ -145,7 +145,7 @@ def read_ones(bodies: Sequence[bytes]) -> EventRows | None:
     """
     joined = b"\n".join(bodies)
     try:
-        events = _one.decode_lines(joined) if not has_nul(joined) else []
+        events = _one.decode_lines(joined) if not _has_nul(joined) else []
     except MALFORMED:
         return None
     if len(events) != len(bodies):
@@ -253,7 +253,7 @@ def _each(raws: list[bytes], sent_at: str | None) -> Read:
     for index, raw in enumerate(raws):
         found: Event | Rejection | None
         try:
-            if has_nul(raw):
+            if _has_nul(raw):
                 raise msgspec.ValidationError("look closer")
             found = _one.decode(raw)
         except msgspec.ValidationError as error:
@@ -321,7 +321,7 @@ def _closer(index: int, raw: bytes, wrong_type: msgspec.ValidationError | None) 
         return Rejection(index, _told_id(found), path, TWICE, raw)
     if wrong_type is None and not has_unnamed(found):
         return None
-    return _kept_or_rejected(index, found, raw, walked=not has_nul(raw) and not may_nest_too_deeply(raw))
+    return _kept_or_rejected(index, found, raw, walked=not _has_nul(raw) and not may_nest_too_deeply(raw))
 
 
 def _undecodable(raw: bytes) -> str:
@@ -332,6 +332,11 @@ def _undecodable(raw: bytes) -> str:
         except (msgspec.ValidationError, RecursionError):
             return name if name in ("properties", "metadata") else ""
     return ""
+
+
+def _has_nul(text: bytes) -> bool:
+    """Whether an escaped NUL may stand in JSON. Most JSON has no backslash at all, and a byte, as a number, is found at once."""
+    return ord("\\") in text and b"\\u0000" in text
 
 
 def _kept_or_rejected(index: int, found: Any, raw: bytes | None, *, walked: bool = False) -> Event | Rejection:

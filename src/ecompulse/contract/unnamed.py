@@ -10,18 +10,16 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from msgspec import Raw
-from msgspec.json import Decoder, Encoder
+from msgspec.json import Decoder
 
-from ecompulse.contract.event import ENVELOPE_FIELDS, ITEM_FIELDS, METADATA_FIELDS, NESTING_LIMIT, PROPERTY_FIELDS, REST_LIMIT
+from ecompulse.contract.kept import ENVELOPE, ITEM, METADATA, PROPERTY, Wrong, may_nest_too_deeply, rest_json
 from ecompulse.contract.names import names_in
 from ecompulse.contract.rows import Rest
 from ecompulse.contract.unreadable import MALFORMED
 
-_ENVELOPE, _PROPERTY, _METADATA, _ITEM = map(frozenset, (ENVELOPE_FIELDS, PROPERTY_FIELDS, METADATA_FIELDS, ITEM_FIELDS))
 _object = Decoder(dict[str, Raw] | None).decode
 _lines = Decoder(list[dict[str, Raw]] | None).decode
 _value = Decoder().decode
-_text = Encoder().encode
 _NO_NAMES: Final[Mapping[str, Raw]] = {}
 _NESTING: Final = frozenset((dict, list))
 
@@ -45,28 +43,18 @@ def rest_of(event: bytes, names: int) -> Rest | None:
         properties, metadata = _inner(envelope, "properties"), _inner(envelope, "metadata")
         names -= len(envelope) + len(properties) + len(metadata)
         rest = _Rest(event)
-        in_properties, in_metadata = rest.of(properties, _PROPERTY), rest.of(metadata, _METADATA)
-        in_envelope = rest.of(envelope, _ENVELOPE)
+        in_properties, in_metadata = rest.of(properties, PROPERTY), rest.of(metadata, METADATA)
+        in_envelope = rest.of(envelope, ENVELOPE)
         in_items: tuple[str | None, ...] = ()
         if "items" in properties:
             lines = _lines(properties["items"]) or ()
             names -= sum(map(len, lines))
-            in_items = tuple([rest.of(line, _ITEM) for line in lines])
-    except MALFORMED:
+            in_items = tuple([rest.of(line, ITEM) for line in lines])
+    except (*MALFORMED, Wrong):
         raise Unsure from None
     if names != rest.names:
         raise Unsure
     return Rest(in_properties, in_metadata, in_envelope, in_items) if rest.found else None
-
-
-def may_nest_too_deeply(event: bytes) -> bool:
-    """Whether the JSON of an event may hold more levels than are kept: a look at its bytes, for half of the time that a walk takes."""
-    return event.count(b"{") + event.count(b"[") > NESTING_LIMIT
-
-
-def has_nul(text: bytes) -> bool:
-    """Whether an escaped NUL may stand in JSON. Most JSON has no backslash at all, and a byte, as a number, is found at once."""
-    return ord("\\") in text and b"\\u0000" in text
 
 
 def _inner(envelope: Mapping[str, Raw], name: str) -> Mapping[str, Raw]:
@@ -91,8 +79,5 @@ class _Rest:
             if may_nest_too_deeply(self._event):
                 raise Unsure
             self.names += names_in(values) - len(values)
-        text = _text(values)
-        if len(text) > REST_LIMIT:
-            raise Unsure
         self.found = True
-        return text.decode()
+        return rest_json(values, "")

@@ -84,5 +84,5 @@ def die_with(supervisor: int) -> None:
 def _watch(supervisor: int) -> None:
     """Where the kernel does not tell (macOS), look: a process whose parent died belongs to another one."""
     while os.getppid() == supervisor:
-        time.sleep(PARENT_WATCH_SECONDS)
+        time.sleep(PARENT_WATCH_SECONDS)  # nothing tells of it, so it is looked for
     os.kill(os.getpid(), signal.SIGKILL)

@@ -32,7 +32,7 @@ def must_be_free(address: Address, variable: str, patience_seconds: float = PATI
             raise Refused(f"{variable} is {address}, which cannot be bound: {error.strerror}.", _remedy(address, variable))
         if time.monotonic() > give_up_at:
             raise Refused(f"Port {address.port} of {address.host} is taken{_by_whom(address.port)}.", _remedy(address, variable))
-        time.sleep(0.05)
+        time.sleep(0.05)  # whoever has the port may be ending: nothing tells when it is free
 
 
 def _remedy(address: Address, variable: str) -> str:
