@@ -22,7 +22,14 @@ from ecompulse.collect.service import Collector
 from ecompulse.contract.columns import DeadLetter, widened
 from ecompulse.guard.keys import Keys
 from ecompulse.guard.privacy import mask_bytes, scrub
-from ecompulse.log import LogError
+from ecompulse.log import LogError, Packed
+
+
+class Unpacked(Packed):
+    """What is to be written, as it is."""
+
+    batch: pa.RecordBatch | None
+    letters: Sequence[DeadLetter]
 
 
 class RememberedLog:
@@ -38,14 +45,17 @@ class RememberedLog:
         self.gate = threading.Event()
         self.gate.set()
 
-    def append(self, events: pa.RecordBatch | None, rejected: Sequence[DeadLetter]) -> int:
+    def pack(self, events: pa.RecordBatch | None, rejected: Sequence[DeadLetter]) -> Unpacked:
+        return Unpacked((len(events) if events is not None else 0) + len(rejected), {}, None, None, None, events, rejected)
+
+    def write(self, entry: Unpacked) -> int:
         self.gate.wait(10)
         if self.trouble:
             raise LogError(self.trouble)
         self.appends += 1
-        if events is not None:
-            self.batches.append(widened(events))
-        self.letters += rejected
+        if entry.batch is not None:
+            self.batches.append(widened(entry.batch))
+        self.letters += entry.letters
         return 0
 
     def close(self) -> None:

@@ -1,9 +1,9 @@
 """Group commit: all requests that wait become one batch, one durable append, and then each gets its answer.
 
-Requests are gathered, checked and answered on the event loop's thread; only the append, which waits for the disk, has a thread of its own
-(and the check of a very large request).
-Two threads that both compute hand the interpreter to and fro for each request, which costs more than the requests do. While one group is
-being appended the next one fills, so that the size of a group adapts by itself to the load.
+Requests are gathered, checked, packed and answered on the event loop's thread; only the writing, which waits for the disk, has a thread of
+its own (and all of a very large request). Two threads that both compute hand the interpreter to and fro, which costs more than the work
+does: with the packing beside the loop, answers took a sixth longer. While one group is being written the next one fills, so that the size
+of a group adapts by itself to the load.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ecompulse.collect.answer import Answer, problem, unavailable
 from ecompulse.collect.group import Group, Intake, Mask, Scrub, Ticket, answer, prepared
 from ecompulse.collect.recent import Recent
 from ecompulse.contract.columns import DeadLetter
-from ecompulse.log import Appender
+from ecompulse.log import Appender, Packed
 from ecompulse.observe.logs import logger
 
 __all__ = ["Committer", "Intake", "Outcome", "Ticket"]
@@ -65,13 +65,15 @@ class _Append(msgspec.Struct):
     """A group on its way to the disk and back."""
 
     group: Group
+    packed: Packed | None = None
+    """None where `failure` says why."""
     offset: int = 0
     seconds: float = 0.0
     failure: Exception | None = None
 
 
 class Committer:
-    """Gathers, appends and answers. Everything but the append runs on the event loop's thread."""
+    """Gathers, appends and answers. Everything but the writing runs on the event loop's thread."""
 
     def __init__(self, log: Appender, deliver: Callable[[Outcome], None], scrub: Scrub, mask: Mask) -> None:
         """`deliver` is called after each group; `scrub` and `mask` take out what must not be kept."""
@@ -192,7 +194,8 @@ class Committer:
 
     def _prepared(self, tickets: list[Ticket]) -> list[_Append]:
         try:
-            return [_Append(prepared(tickets, self._scrub, self._mask))]
+            group = prepared(tickets, self._scrub, self._mask)
+            return [_Append(group, self._log.pack(group.events, group.dead_letters))]
         except Exception as fault:  # noqa: BLE001 — a fault of ours with one request must not spoil its neighbours' day
             if len(tickets) > 1:
                 _log.exception("group_not_checked", requests=len(tickets))
@@ -203,11 +206,11 @@ class Committer:
 
     def _append(self, one: _Append) -> None:
         """Write a group to the log; on the thread of its own."""
-        if one.failure is not None:
+        if one.packed is None:
             return
         began = time.perf_counter()
         try:
-            one.offset = self._log.append(one.group.events, one.group.dead_letters)
+            one.offset = self._log.write(one.packed)
         except Exception as failure:  # noqa: BLE001 — whatever the log's trouble is, senders keep their events and try again
             one.failure = failure
         one.seconds = time.perf_counter() - began

@@ -13,6 +13,7 @@ import pyarrow as pa
 from msgspec import Struct
 
 from ecompulse.contract.columns import DeadLetter
+from ecompulse.log.received import Counts
 
 Positions = Mapping[int, int]
 """Partition → the next offset to read."""
@@ -50,13 +51,34 @@ class Entry(Struct, frozen=True):
         return Entry(self.partition, self.offset + start, stop - start, events, rejected)
 
 
+class Packed(Struct):
+    """What one append writes, all but its offset: `count` events received, how many of each group, and the bytes of an entry."""
+
+    count: int
+    received: Counts
+    schema: bytes | None
+    """The columns of `events`."""
+    events: bytes | None
+    rejected: bytes | None
+
+
 class Appender(Protocol):
-    """Where collectors write. One appender owns one partition; other processes own others."""
+    """Where collectors write. One appender owns one partition; other processes own others.
+
+    An append has two parts, because one takes the processor and the other waits for the disk: whoever waits on a thread of its own should
+    do nothing else there, or two threads hand the interpreter to and fro.
+    """
 
     partition: int
 
-    def append(self, events: pa.RecordBatch | None, rejected: Sequence[DeadLetter]) -> int:
-        """Append what one group of requests brought; returns the first offset. Of `LOGGED` the events need only columns that hold anything.
+    def pack(self, events: pa.RecordBatch | None, rejected: Sequence[DeadLetter]) -> Packed:
+        """What `write` is to be given for one group of requests. Of `LOGGED` the events need only columns that hold anything.
+
+        It changes nothing, so that any thread may call it, also while another one writes.
+        """
+
+    def write(self, packed: Packed) -> int:
+        """Append what was packed; returns the first offset.
 
         When it returns, everything is on disk. When it raises `LogError`, nothing of the group is in the log, and never will be.
         """

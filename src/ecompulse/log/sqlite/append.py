@@ -18,9 +18,10 @@ from typing import IO, Final
 import pyarrow as pa
 
 from ecompulse.contract.columns import DeadLetter
-from ecompulse.log import LogError
+from ecompulse.log import LogError, Packed
 from ecompulse.log.durable import sync
-from ecompulse.log.received import Counts, add, count, pack
+from ecompulse.log.received import Counts, add, count
+from ecompulse.log.received import pack as pack_counts
 from ecompulse.log.sqlite import file, packed
 from ecompulse.log.sqlite.counts import before, between
 from ecompulse.log.sqlite.end import EndMark, told_end
@@ -71,23 +72,30 @@ class SqliteAppender:
         return self._end
 
     def append(self, events: pa.RecordBatch | None, rejected: Sequence[DeadLetter]) -> int:
-        """See `ecompulse.log.Appender.append`."""
-        events_count = (len(events) if events is not None else 0) + len(rejected)
-        if not events_count:
+        """Pack and write in one."""
+        return self.write(self.pack(events, rejected))
+
+    def pack(self, events: pa.RecordBatch | None, rejected: Sequence[DeadLetter]) -> Packed:
+        """See `ecompulse.log.Appender.pack`."""
+        accepted = len(events) if events is not None else 0
+        schema, content = packed.pack(events) if events is not None and accepted else (None, None)
+        letters = file.pack_rejected(rejected) if rejected else None
+        return Packed(accepted + len(rejected), count(events, rejected), schema, content, letters)
+
+    def write(self, entry: Packed) -> int:
+        """See `ecompulse.log.Appender.write`."""
+        if not entry.count:
             return self._end
         self._refuse_when_full()
-        schema, content = packed.pack(events) if events is not None and len(events) else (None, None)
-        letters = file.pack_rejected(rejected) if rejected else None
-        offset, received = self._end, count(events, rejected)
-        told = pack(received)
+        offset, told = self._end, pack_counts(entry.received)
         try:
             connection = self._file or self._start()
-            new_format = schema is not None and schema not in self._formats
+            new_format = entry.schema is not None and entry.schema not in self._formats
             if new_format:
                 connection.execute("begin immediate")
             row = (
-                offset, events_count, told, file.received_checksum(offset, told), self._format(connection, schema),
-                content, letters, file.checksum(offset, events_count, content, letters),
+                offset, entry.count, told, file.received_checksum(offset, told), self._format(connection, entry.schema),
+                entry.events, entry.rejected, file.checksum(offset, entry.count, entry.events, entry.rejected),
             )  # fmt: skip
             connection.execute(file.APPEND, row)  # a transaction of its own: each statement more is a wait for the interpreter
             if new_format:
@@ -95,10 +103,10 @@ class SqliteAppender:
         except (sqlite3.Error, OSError) as error:
             self._abandon()
             raise LogError(f"{self._path}: the append failed: {error}") from error
-        self._end = offset + events_count
+        self._end = offset + entry.count
         self._mark.tell(self._end)
-        add(self._received, received)
-        self._written += len(content or b"") + len(letters or b"")
+        add(self._received, entry.received)
+        self._written += len(entry.events or b"") + len(entry.rejected or b"")
         if self._written >= self.file_bytes:
             self._roll()
         return offset
@@ -185,7 +193,7 @@ class SqliteAppender:
             connection.execute(f"pragma page_size = {file.PAGE_BYTES}")
             connection.execute("pragma fullfsync = on")
             connection.executescript(f"begin immediate; {file.SCHEMA}")
-            carried = pack(self._received)
+            carried = pack_counts(self._received)
             connection.execute("insert into carried values (?, ?, ?)", (self._end, carried, file.received_checksum(self._end, carried)))
             connection.execute("commit")
             connection.execute("pragma journal_mode = wal")
