@@ -10,13 +10,13 @@ from bench.rooms import ROOM
 
 WAY: Final = "end-to-end-1"
 GROUP: Final = 2_000
-"""Events that a collector handles at once under load, the nearest of what `rooms` measures."""
+"""Events that a collector and the engine handle at once under load, the nearest of what `rooms` measures."""
 BODY: Final = 100
 """Events of a request, which is read by itself."""
 ROLE: Final = {"contract": "collect", "guard": "collect", "collect": "collect", "process": "process", "store": "process"}
 REST: Final = {
     "collect": "HTTP, event loop, threads and locks, the kernel's part of sockets",
-    "process": "rounds and tails of fewer events than measured alone, checkpoints, threads and locks, the measurement's own queries",
+    "process": "ids and checkpoints on disk, live figures, threads and locks, the measurement's own queries",
 }
 
 
@@ -45,15 +45,14 @@ def budget(figures: Sequence[Figure]) -> str:
 
 def _parts(rows: Sequence[Figure], process: str) -> list[tuple[str, float]]:
     """Rooms of a process at the size of group that it has under load; what is a part of another row is left out."""
-    found: dict[str, tuple[int, float]] = {}
+    found: dict[str, float] = {}
     for figure in rows:
         room, what, at_once = figure.detail["row"]
         inside = what.startswith(("…", "pack", "unpack")) or "UUIDv4" in what
-        wanted = process == "process" or at_once == (BODY if what.startswith("read: bytes") else GROUP)
-        name = f"{room}: {what}"
-        if not inside and wanted and _process_of(room, what) == process and at_once >= found.get(name, (0, 0.0))[0]:
-            found[name] = (at_once, figure.value)  # processing takes as much at once as there is
-    return [(name, value) for name, (_, value) in found.items()]
+        wanted = room == "store" or at_once == (BODY if what.startswith("read: bytes") else GROUP)  # a tail is written whole
+        if not inside and wanted and _process_of(room, what) == process:
+            found[f"{room}: {what}"] = figure.value
+    return list(found.items())
 
 
 def _process_of(room: str, what: str) -> str:

@@ -1,16 +1,19 @@
 """Microseconds of processor time an event in each room: the room's own functions, alone, on the same events.
 
-Run `python -m bench.rooms` (or `make bench ONLY=rooms`). The smallest of several times counts: everything else is the machine's noise.
+Run `python -m bench.rooms` (or `make bench ONLY=rooms`). At the door the
+smallest of several times counts, as everything else is the machine's noise; of rounds, which keep what they make, the middle one.
 """
 
 from __future__ import annotations
 
+import statistics
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, ParamSpec, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -26,20 +29,32 @@ from ecompulse.contract.rows import EventRows
 from ecompulse.contract.rules import violations
 from ecompulse.guard.privacy import scrub
 from ecompulse.log.sqlite import SqliteAppender, SqliteReader, file, packed
+from ecompulse.process import outcomes
+from ecompulse.process.engine import ROUND_EVENTS, TAIL_ROWS, stored
 from ecompulse.process.engine import placed as join_placed
-from ecompulse.process.engine import stored
 from ecompulse.process.fingerprint import fingerprints
 from ecompulse.process.identify import Ids
 from ecompulse.process.step import Context
 from ecompulse.process.steps import default_steps
-from ecompulse.store import Addition
+from ecompulse.store import Addition, LedgerKey
 from ecompulse.store.duckdb import DuckDBStore
 
 REPEATS: Final = 5
 READ_EVENTS: Final = 6_400
 """Events that are read: some hold what the contract does not name, and a body with one of those takes longer. Groups are of their first."""
+GROUPS: Final = (1, 100, 2_000)
+"""Events that a collector handles at once."""
+ROUND_SIZES: Final = (100, 2_000, ROUND_EVENTS)
+"""Events that the engine takes at once: of a calm shop, at full load (two to three thousand), and when it catches up."""
+ENTRY: Final = 2_048
+"""Events of an entry of the log, at most."""
+ROUNDS: Final = 50
 ROOM: Final = "room-"
 """How names of these figures begin."""
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def timed(work: Callable[[], Any], events: int, repeats: int = REPEATS) -> float:
@@ -99,73 +114,79 @@ def door(group: int, folder: Path) -> list[tuple[str, str, int, float]]:
     return rows
 
 
-def engine(folder: Path, count: int = 32_768) -> list[tuple[str, str, int, float]]:
-    """From the log to the store, for one full round of the engine."""
-    now = time.time_ns() // 1000
-    appender = SqliteAppender(folder / "log", 0)
-    lines = shop_events(count)
-    for start in range(0, count, 4_096):
-        body = b"[" + b",".join(lines[start : start + 4_096]) + b"]"
+def engine(size: int, folder: Path) -> list[tuple[str, str, int, float]]:
+    """From the log to the store, in rounds of so many events, each of other events, whose rows are kept as in a tail."""
+    reader, taken, kept = SqliteReader(_logged(folder / f"rounds-{size}", size), "bench"), _Taken(size), []
+    ids, ids4 = (Ids(folder / f"ids-{version}-{size}") for version in (7, 4))
+    random, context, positions = np.random.default_rng(1), Context(), {0: 0}
+    while entries := taken("log", "read: entries, unpacked", reader.read, positions, size):
+        positions = {entry.partition: entry.offset + entry.count for entry in entries}
+        placed = taken("process", "placed: one batch, offsets", join_placed, entries)
+        assert placed is not None
+        prints = taken("process", "fingerprint", fingerprints, placed.select(LOGGED.names))
+        raw = random.integers(0, 256, (len(placed), 16), np.uint8)
+        taken("process", "identify: new ids, UUIDv4", ids4.classify, raw.tobytes(), prints)
+        raw[:, :6] = np.frombuffer((time.time_ns() // 1_000_000).to_bytes(6, "big"), np.uint8)
+        taken("process", "identify: new ids, UUIDv7", ids.classify, raw.tobytes(), prints)
+        batch = placed.append_column("fingerprint", pa.array(prints, pa.uint64()))
+        for name, step in default_steps():
+            batch = taken("process", f"step {name}", step, batch, context)
+        rows = taken("process", "stored: exactly the columns", stored, batch)
+        taken("process", "counted for the ledger", outcomes.count, Counter[LedgerKey](), rows, "stored")
+        kept.append(rows)
+    return taken.rows() + (_flush(kept, folder) if sum(map(len, kept)) == TAIL_ROWS else [])
+
+
+class _Taken:
+    """Runs a function once a round; remembers the processor time that it took, and tells the middle of them."""
+
+    def __init__(self, events: int) -> None:
+        self._events = events
+        self._seconds: dict[tuple[str, str], list[float]] = {}
+
+    def __call__(self, room: str, what: str, work: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
+        began = time.process_time()
+        result = work(*given, **named)
+        self._seconds.setdefault((room, what), []).append(time.process_time() - began)
+        return result
+
+    def rows(self) -> list[tuple[str, str, int, float]]:
+        return [(*name, self._events, statistics.median(seconds) * 1e6 / self._events) for name, seconds in self._seconds.items()]
+
+
+def _logged(folder: Path, size: int) -> Path:
+    """A log for some rounds of so many events, in entries as a busy collector writes them; for the largest rounds a whole tail."""
+    entry, now = min(size, ENTRY), time.time_ns() // 1000
+    lines = shop_events(min(TAIL_ROWS, ROUNDS * size))
+    appender = SqliteAppender(folder, 0)
+    for start in range(0, len(lines), entry):
+        body = b"[" + b",".join(lines[start : start + entry]) + b"]"
         appender.append(scrub(check(read_events(body).events, now).held, "truncated"), [])
     appender.close()
-    reader = SqliteReader(folder / "log", "bench")
-    entries = reader.read({}, count)
-    placed = join_placed(entries)
-    assert placed is not None
-    context, rows = Context(), []
-    rows.append(("log", "read: entries of 4,096, unpacked", count, timed(lambda: reader.read({}, count), count)))
-    rows.append(("process", "placed: one batch, offsets", count, timed(lambda: join_placed(entries), count)))
-    logged = placed.select(LOGGED.names)
-    rows.append(("process", "fingerprint", count, timed(lambda: fingerprints(logged), count)))
-    prints = fingerprints(logged)
-    random = np.random.default_rng(1)
-    for version in (7, 4):
-        ids = Ids(folder / f"ids{version}")
-        taken = []
-        for turn in range(12):
-            raw = random.integers(0, 256, (count, 16), np.uint8)
-            if version == 7:
-                raw[:, :6] = np.frombuffer((now // 1000 + turn).to_bytes(6, "big"), np.uint8)
-            began = time.process_time()
-            ids.classify(raw.tobytes(), prints)
-            taken.append((time.process_time() - began) * 1e6 / count)
-            if turn % 4 == 3:
-                ids.freeze()
-                ids.write()
-                ids.forget()
-        rows.append(("process", f"identify: new ids, UUIDv{version}", count, sorted(taken)[len(taken) // 2]))
-    batch = placed.append_column("fingerprint", pa.array(prints, pa.uint64()))
-    for name, step in default_steps():
-        rows.append(("process", f"step {name}", count, timed(lambda step=step, batch=batch: step(batch, context), count)))  # type: ignore[misc]  # bound as defaults
-        batch = step(batch, context)
-    rows.append(("process", "stored: exactly the columns", count, timed(lambda: stored(batch), count)))
-    done = stored(batch)
-    rows += _store(folder, done)
-    return rows
+    return folder
 
 
-def _store(folder: Path, done: pa.RecordBatch) -> list[tuple[str, str, int, float]]:
-    count = len(done)
+def _flush(kept: list[pa.RecordBatch], folder: Path) -> list[tuple[str, str, int, float]]:
     store = DuckDBStore(folder / "store")
     adding, flushing = [], []
     for turn in range(4):
-        for part in range(4):
-            began = time.process_time()
-            store.add(Addition(done, [], {}, {0: (4 * turn + part + 1) * count}))
-            adding.append((time.process_time() - began) * 1e6 / count)
+        began = time.process_time()
+        for place, rows in enumerate(kept):
+            store.add(Addition(rows, [], {}, {0: turn * TAIL_ROWS + place + 1}))
+        adding.append((time.process_time() - began) * 1e6 / TAIL_ROWS)
         store.freeze()
         began = time.process_time()
         store.flush([], {})
-        flushing.append((time.process_time() - began) * 1e6 / (4 * count))
+        flushing.append((time.process_time() - began) * 1e6 / TAIL_ROWS)
     store.close()
-    return [("store", "add to the tail", count, min(adding)), ("store", "flush of 131,072 rows: two threads", 4 * count, min(flushing))]
+    return [("store", "add to the tail", TAIL_ROWS, min(adding)), ("store", "flush of a tail: two threads", TAIL_ROWS, min(flushing))]
 
 
 def table() -> list[tuple[str, str, int, float]]:
     """All rooms."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        return [*door(1, folder), *door(100, folder), *door(2_000, folder), *engine(folder)]
+        return [row for size in GROUPS for row in door(size, folder)] + [row for size in ROUND_SIZES for row in engine(size, folder)]
 
 
 def rooms() -> list[Figure]:
