@@ -46,7 +46,7 @@ def main() -> int:
             (folder / subject).mkdir()
             try:
                 taken = {
-                    "at": time.strftime("%H:%M:%S", time.gmtime()),
+                    "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
                     "load_average": round(os.getloadavg()[0], 2),
                     "loop_ms": machine.loop_ms(),
                 }

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from bench.figures import Figure
-from bench.rooms import ROOM
+from bench.figures import ROOM, Figure
 
 WAY: Final = "end-to-end-1"
 GROUP: Final = 2_000

@@ -10,6 +10,8 @@ from typing import Any, Final
 import msgspec
 
 TARGETS: Final = Path(__file__).with_name("targets.toml")
+ROOM: Final = "room-"
+"""How names of figures of a single room begin."""
 
 
 class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -12,10 +12,9 @@ import msgspec
 
 from bench import grown, plot
 from bench.budget import budget
-from bench.figures import Figure, Target, read_targets, shortfalls
+from bench.figures import ROOM, Figure, Target, read_targets, shortfalls
 from bench.grown import CURVES
 from bench.report import RESULTS, Results, number
-from bench.rooms import ROOM
 from bench.run_of import ROOT
 
 PAGE: Final = ROOT / "docs" / "performance.md"

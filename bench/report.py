@@ -9,7 +9,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from bench.figures import Figure, read_targets, shortfalls
+from bench.figures import ROOM, Figure, read_targets, shortfalls
 
 RESULTS: Final = Path(__file__).with_name("results") / "latest.json"
 WIDE_COLUMNS: Final = 150
@@ -28,12 +28,17 @@ class Results(msgspec.Struct):
 
 
 def save(results: Results, path: Path = RESULTS) -> None:
-    """Write a run; figures that this run did not measure are kept from the one before, if that was on this machine."""
+    """Write a run; figures that this run did not measure are kept from the one before, if that was on this machine.
+
+    Rooms are a table of their own, and never of two runs.
+    """
     if path.exists():
         before = msgspec.json.decode(path.read_bytes(), type=Results)
         have = {figure.name for figure in results.figures}
+        rooms = any(name.startswith(ROOM) for name in have)
+        kept = [figure for figure in before.figures if figure.name not in have and not (rooms and figure.name.startswith(ROOM))]
         if before.machine.get("processor") == results.machine.get("processor"):
-            results = msgspec.structs.replace(results, figures=[*results.figures, *(f for f in before.figures if f.name not in have)])
+            results = msgspec.structs.replace(results, figures=[*results.figures, *kept])
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=2) + b"\n")
 

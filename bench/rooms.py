@@ -18,7 +18,7 @@ from typing import Any, Final, ParamSpec, TypeVar
 import numpy as np
 import pyarrow as pa
 
-from bench.figures import Figure
+from bench.figures import ROOM, Figure
 from bench.requests import batches, shop_events
 from ecompulse.collect.recent import Recent
 from ecompulse.contract.check import Checked, check
@@ -49,8 +49,6 @@ ROUND_SIZES: Final = (100, 2_000, ROUND_EVENTS)
 ENTRY: Final = 2_048
 """Events of an entry of the log, at most."""
 ROUNDS: Final = 50
-ROOM: Final = "room-"
-"""How names of these figures begin."""
 
 
 P = ParamSpec("P")

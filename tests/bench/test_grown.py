@@ -39,8 +39,8 @@ def test_the_rooms_and_the_rest_add_up_to_what_the_processes_used() -> None:
     figures = [
         Figure("end-to-end-1", "", 1, "events/s", None, {"cpu_us_an_event": {"collect 0": 9.0, "process": 8.0, "the load itself": 1.0}}),
         room("contract", "check: all of it", 2_000, 4.0), room("contract", "check: all of it", 100, 6.0),
-        room("contract", "… violations", 2_000, 1.0), room("process", "fingerprint", 2_000, 1.0), room("process", "fingerprint", 30_720, 50.0),
-        room("store", "flush", 122_880, 4.0),
+        room("contract", "… violations", 2_000, 1.0), room("process", "fingerprint", 2_000, 1.0),
+        room("process", "fingerprint", 30_720, 50.0), room("store", "flush", 122_880, 4.0),
     ]  # fmt: skip
     values = [float(line.split("|")[3].strip(" *")) for line in budget(figures).splitlines()[2:]]
     assert values == pytest.approx([4, 5, 9, 1, 4, 3, 8, 1, 18])

@@ -1,8 +1,11 @@
 """The table that `make bench` prints."""
 
+from pathlib import Path
+
+import msgspec
 import pytest
 from bench.figures import Figure, Limit
-from bench.report import Results, show
+from bench.report import Results, save, show
 
 
 @pytest.fixture
@@ -32,3 +35,14 @@ def test_a_narrow_terminal_has_names_and_numbers(
     printed = capsys.readouterr().out
     assert "Single events" not in printed
     assert all(told in printed for told in ("single", "10,000", "0.25", "40,000", "short"))
+
+
+def test_figures_that_a_run_did_not_measure_are_kept_but_no_rooms_of_another_run(results: Results, tmp_path: Path) -> None:
+    def names(*measured: str) -> list[str]:
+        figures = [Figure(name, "", 1.0, "µs") for name in measured]
+        save(msgspec.structs.replace(results, figures=figures), tmp_path / "latest.json")
+        return [figure.name for figure in msgspec.json.decode((tmp_path / "latest.json").read_bytes(), type=Results).figures]
+
+    assert names("single", "room-a-1", "room-b-1") == ["single", "room-a-1", "room-b-1"]
+    assert names("batched") == ["batched", "single", "room-a-1", "room-b-1"]
+    assert names("single", "room-a-2") == ["single", "room-a-2", "batched"]
