@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 import json
+import threading
 import uuid
 
 import pytest
+from tests.collect.conftest import RememberedLog
 
 from ecompulse.collect import group, routes
 from ecompulse.collect.answer import Request, Verdict, verdict_answer
@@ -109,19 +111,45 @@ def test_requests_of_several_sites_dialects_and_keys_share_a_group(ask):
     ]
 
 
-def test_a_fault_of_ours_with_one_request_spares_its_neighbours(ask, monkeypatch):
-    check = group.check
+@pytest.mark.parametrize("part", ["check", "pack"])
+def test_a_fault_of_ours_with_one_request_spares_its_neighbours(ask, monkeypatch, part):
+    check, pack = group.check, ask.log.pack
 
-    def faulty(events, *rest):
+    def faulty_check(events, *rest):
         if any(one.user_id == "poison" for one in events):
             raise RuntimeError("a bug")
         return check(events, *rest)
 
-    monkeypatch.setattr(group, "check", faulty)
+    def faulty_pack(events, rejected):
+        if "poison" in events.column("user_id").to_pylist():
+            raise RuntimeError("a bug")
+        return pack(events, rejected)
+
+    monkeypatch.setattr(*(group, "check", faulty_check) if part == "check" else (ask.log, "pack", faulty_pack))
     tickets = [ticket(event()), ticket(event(user_id="poison")), ticket(event())]
     ask.committer.commit(tickets)
     assert [one.answer.status for one in tickets] == [202, 500, 202]
     assert len(ask.log.rows) == 2
+
+
+def test_the_thread_that_writes_does_nothing_else(running):
+    threads: dict[str, str] = {}
+
+    class Watched(RememberedLog):
+        def pack(self, *given):
+            threads["pack"] = threading.current_thread().name
+            return super().pack(*given)
+
+        def write(self, entry):
+            threads["write"] = threading.current_thread().name
+            return super().write(entry)
+
+    with running(Watched()).connect() as client:
+        body = json.dumps(event()).encode()
+        client.sendall(b"POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        assert client.recv(4096).startswith(b"HTTP/1.1 202 ")
+    assert threads["write"] == "commit"
+    assert threads["pack"] != "commit"
 
 
 def test_a_request_is_told_the_offset_of_its_first_event(ask):
