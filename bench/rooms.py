@@ -1,7 +1,7 @@
 """Microseconds of processor time an event in each room: the room's own functions, alone, on the same events.
 
-Run `python -m bench.rooms` (or `make bench ONLY=rooms`). At the door the
-smallest of several times counts, as everything else is the machine's noise; of rounds, which keep what they make, the middle one.
+Run `python -m bench.rooms` (or `make bench ONLY=rooms`). At the door the smallest of several times counts, as
+everything else is the machine's noise; of rounds, which keep what they make, the middle one.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ ROUND_SIZES: Final = (100, 2_000, ROUND_EVENTS)
 ENTRY: Final = 2_048
 """Events of an entry of the log, at most."""
 ROUNDS: Final = 50
+"""Rounds of each size, as far as a tail goes."""
 
 
 P = ParamSpec("P")

@@ -25,7 +25,7 @@ from ecompulse.guard.privacy import mask_bytes, scrub
 from ecompulse.log import LogError, Packed
 
 
-class Unpacked(Packed):
+class Unpacked(Packed, frozen=True):
     """What is to be written, as it is."""
 
     batch: pa.RecordBatch | None

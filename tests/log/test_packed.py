@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+import subprocess
+import sys
 
 import pyarrow as pa
 import pytest
@@ -58,6 +60,24 @@ def test_a_part_of_a_batch_is_packed_as_itself() -> None:
     texts = [f"text {n % 7}" if n % 5 else None for n in range(3 * MANY)]
     part = batch(3 * MANY, page_url=texts).slice(MANY + 3, MANY + 5)
     assert widened(packed.unpack(*packed.pack(part))).equals(part)
+
+
+PACKING_AT_ONCE = """
+import os
+from concurrent.futures import ThreadPoolExecutor
+from ecompulse.log.sqlite import packed
+contents = [os.urandom(50).hex().encode() * 20_000 + os.urandom(size) for size in (100_000, 1_000_000)]
+alone = [packed.compressed(content) for content in contents]
+with ThreadPoolExecutor(2) as threads:
+    beside = list(threads.map(packed.compressed, contents * 50))
+assert beside == alone * 50
+"""
+
+
+def test_two_threads_may_pack_at_once() -> None:
+    """A very large request is packed on the commit thread, while the loop packs the next group. In a process of its own: it would crash."""
+    done = subprocess.run([sys.executable, "-c", PACKING_AT_ONCE], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_repeated_texts_take_less_in_a_large_batch() -> None:

@@ -36,7 +36,8 @@ it would wait as long. It bounds the queue by time where a slow disk makes the l
 GROUP_EVENTS_LIMIT: Final = 2_000
 """Events from which on a group takes no further request: about 10 ms of work, for so long nothing else is read or answered."""
 LOOP_EVENTS_LIMIT: Final = 4_000
-"""Events that are checked on the loop's thread; only one large request makes a group of more, and refusals must not wait behind that."""
+"""Events that are checked and packed on the loop's thread; only one large request makes a group of more, and refusals must not wait
+behind that."""
 GATHER_SECONDS: Final = 0.002
 """How long requests that keep coming are gathered when no append is under way: larger groups cost less a request."""
 GROUPS_LIMIT: Final = 2

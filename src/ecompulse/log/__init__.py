@@ -51,7 +51,7 @@ class Entry(Struct, frozen=True):
         return Entry(self.partition, self.offset + start, stop - start, events, rejected)
 
 
-class Packed(Struct):
+class Packed(Struct, frozen=True):
     """What one append writes, all but its offset: `count` events received, how many of each group, and the bytes of an entry."""
 
     count: int

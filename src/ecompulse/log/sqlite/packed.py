@@ -8,6 +8,7 @@ stand once, behind the batch: an entry has six tenths of the bytes, in about the
 from __future__ import annotations
 
 import struct
+import threading
 from functools import lru_cache
 from typing import Final
 
@@ -36,9 +37,17 @@ _SPARSE: Final = 8
 
 # The quickest level's table, but it looks for repetitions of six bytes instead of seven, and in two ways: short texts have no more, and an
 # entry is 6 % smaller for 0.25 µs an event.
-_compressor: Final = zstandard.ZstdCompressor(
-    compression_params=zstandard.ZstdCompressionParameters.from_level(1, strategy=zstandard.STRATEGY_DFAST, min_match=6)
-)
+_PARAMETERS: Final = zstandard.ZstdCompressionParameters.from_level(1, strategy=zstandard.STRATEGY_DFAST, min_match=6)
+
+
+class _Compressor(threading.local):
+    """One for each thread: it lets go of the interpreter while it works, and two threads in one of them end the process."""
+
+    def __init__(self) -> None:
+        self.compress = zstandard.ZstdCompressor(compression_params=_PARAMETERS).compress
+
+
+_compressor: Final = _Compressor()
 _schemas: dict[bytes, pa.Schema] = {}
 
 
