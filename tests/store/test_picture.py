@@ -16,8 +16,9 @@ from ecompulse.contract.event import Event, Item, Properties
 from ecompulse.log import Entry
 from ecompulse.process.engine import placed, stored
 from ecompulse.store import Addition
-from ecompulse.store.duckdb import DuckDBStore, database, picture
+from ecompulse.store.duckdb import DuckDBStore, database, picture, tail
 from ecompulse.store.duckdb.picture import NAMES
+from ecompulse.store.duckdb.tail import Batches
 from ecompulse.store.duckdb.views import behind
 
 NOW_US = 1_790_000_000_000_000
@@ -110,6 +111,49 @@ def test_a_tail_that_is_written_whole_while_a_picture_is_taken_is_seen_with_its_
     monkeypatch.setattr(database, "_flushes", late)
     with store.snapshot() as taken:
         assert taken.query("select count(*) as n from events").to_pylist() == [{"n": taken.positions[0]}]
+    store.close()
+
+
+def test_rows_are_added_and_asked_for_while_others_are_joined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, began, go_on, joined = DuckDBStore(tmp_path), threading.Event(), threading.Event(), database.joined
+
+    def slowly(batches: Batches) -> Batches:
+        began.set()
+        assert go_on.wait(10)
+        return joined(batches)
+
+    monkeypatch.setattr(database, "joined", slowly)
+    monkeypatch.setattr(database, "one", slowly)
+    monkeypatch.setattr(database, "CHUNKS_MAX", 3)
+    for number in range(5):
+        store.add(addition(10 * number, 10))
+    counts = "select (select count(*) from events) as rows, (select sum(events) from minute_totals) as summed"
+    for waiting in (lambda: asked(store, counts), lambda: store.freeze() and store.flush([], {})):
+        began.clear()
+        go_on.clear()
+        joining = threading.Thread(target=waiting)
+        joining.start()
+        assert began.wait(10)
+        before = store.positions()[0]
+        store.add(addition(before, 10))
+        assert asked(store, counts) == [{"rows": before + 10, "summed": before + 10}]
+        go_on.set()
+        joining.join()
+    assert asked(store, counts) == [{"rows": 70, "summed": 70}]
+    store.close()
+
+
+def test_a_question_finds_few_chunks_however_many_additions_there_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, most = DuckDBStore(tmp_path), 8
+    monkeypatch.setattr(database, "CHUNKS_MAX", most)
+    monkeypatch.setattr(tail, "CHUNKS_MAX", most)
+    found = []
+    for number in range(50):
+        store.add(addition(10 * number, 1 + number % 10))
+        with store.snapshot() as taken:
+            found.append(taken.query("select count(*) as n from events").to_pylist()[0]["n"])
+            assert taken._picture.table("tail", taken._cursor).column(0).num_chunks <= most + 1  # with that of the empty table before them
+    assert found == [sum(1 + one % 10 for one in range(number + 1)) for number in range(50)]
     store.close()
 
 

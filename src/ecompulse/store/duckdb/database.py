@@ -23,7 +23,7 @@ from ecompulse.store.duckdb.merge import Merged, Merging
 from ecompulse.store.duckdb.picture import NAMES, Part, Picture, sums
 from ecompulse.store.duckdb.refused import without_refused
 from ecompulse.store.duckdb.snapshot import DuckDBSnapshot
-from ecompulse.store.duckdb.tail import ROWS, Tail
+from ecompulse.store.duckdb.tail import CHUNKS_MAX, ROWS, Batches, Tail, joined, one
 from ecompulse.store.duckdb.usage import Usage
 from ecompulse.store.duckdb.views import create as create_views
 
@@ -45,7 +45,7 @@ class DuckDBStore:
             StoreError: it is damaged, of a later version, or another process has it open.
         """
         self.folder, self.path = folder, folder / "events.duckdb"
-        self._lock, self._writing = threading.Lock(), threading.Lock()
+        self._lock, self._joining, self._writing = threading.Lock(), threading.Lock(), threading.Lock()
         self._as_of = time.time()
         options = options or Options()
         self._database = Database(folder, self.path, options)
@@ -168,11 +168,16 @@ class DuckDBStore:
     def _put_together(self, frozen: Tail) -> None:
         """Make one chunk of a frozen tail's rows: DuckDB's threads share chunks out, and each would write a part of a row group, which the
         checkpoint writes again. Done here, so that there is one copy of them and not two."""
+        with self._joining:
+            self._join(frozen, one)
+
+    def _join(self, tail: Tail, join: Callable[[Batches], Batches]) -> None:
+        """Let fewer batches stand for a tail's. Who holds `_joining` may; rows are added meanwhile, for a full tail takes 20 to 300 ms."""
         with self._lock:
-            rows = frozen.table()
-        together = rows.combine_chunks().to_batches()
+            batches = list(tail.batches)
+        fewer = join(batches)
         with self._lock:
-            frozen.batches = together
+            tail.batches[: len(batches)] = fewer
 
     def _refuses(self, rows: pa.Table) -> bool:
         """Whether the database refuses these rows; nothing of them stays."""
@@ -268,6 +273,7 @@ class DuckDBStore:
         A flush moves rows from a tail to the tables and counts itself in the same transaction. So the count that a transaction sees says
         which of the tails, taken a moment before, are in its tables.
         """
+        self._join_small()
         try:
             while True:
                 with self._lock:
@@ -280,6 +286,17 @@ class DuckDBStore:
                 cursor.rollback()  # the newest one was set aside and written in between: its positions would be too early
         except duckdb.Error as error:
             raise QueryError(str(error)) from None
+
+    def _join_small(self) -> None:
+        """Join the tails' small batches where a scan would find too many; while another does, those that are there will do."""
+        if not self._joining.acquire(blocking=False):
+            return
+        try:
+            for tail in (self._frozen, self._tail):
+                if tail is not None and len(tail.batches) > CHUNKS_MAX:
+                    self._join(tail, joined)
+        finally:
+            self._joining.release()
 
     def _prepare(self, cursor: duckdb.DuckDBPyConnection) -> None:
         nothing = Picture((), self._lock, self._no_sums)

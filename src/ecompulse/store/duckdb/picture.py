@@ -10,6 +10,7 @@ import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Final
 
 import duckdb
@@ -43,9 +44,14 @@ class Part:
     """One tail at one moment. Made under the store's lock."""
 
     def __init__(self, tail: Tail) -> None:
-        self.tail, self.number, self.rows = tail, tail.number, tail.table()
+        self.tail, self.number, self._batches = tail, tail.number, list(tail.batches)
         self.blocks, self.summed_rows = tuple(tail.blocks), tail.summed_rows
         self.dead_letters, self.replayed, self.ledger = tuple(tail.dead_letters), dict(tail.replayed), tail.ledger.copy()
+
+    @cached_property
+    def rows(self) -> pa.Table:
+        """The rows, schema `ROWS`."""
+        return pa.Table.from_batches(self._batches, ROWS)
 
     def rest(self, columns: list[str]) -> pa.Table:
         """The rows of which no sums are kept."""

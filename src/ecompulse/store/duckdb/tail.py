@@ -40,6 +40,7 @@ LEDGER: Final = pa.schema(
 )
 
 
+Batches = list[pa.RecordBatch]
 Block = dict[str, pa.Table]
 """The sums of some rows: relation → its rows."""
 
@@ -47,12 +48,12 @@ Block = dict[str, pa.Table]
 class Tail:
     """Additions that are not in the database yet. Each method is called under the store's lock.
 
-    `number` is that of the flush that will write it.
+    `number` is that of the flush that will write it. `batches` only grows, but for whoever joins some: one at a time, see `joined`.
     """
 
     def __init__(self, number: int) -> None:
         self.number = number
-        self.batches: list[pa.RecordBatch] = []
+        self.batches: Batches = []
         self.dead_letters: list[PlacedLetter] = []
         self.ledger: Counter[LedgerKey] = Counter()
         self.positions: dict[int, int] = {}
@@ -85,8 +86,6 @@ class Tail:
 
     def table(self) -> pa.Table:
         """The rows, schema `ROWS`."""
-        if len(self.batches) > CHUNKS_MAX:
-            self.batches = _joined(self.batches)
         return pa.Table.from_batches(self.batches, ROWS)
 
 
@@ -99,23 +98,27 @@ def logical(rows: pa.RecordBatch) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(arrays, schema=ROWS)
 
 
-def _joined(batches: list[pa.RecordBatch]) -> list[pa.RecordBatch]:
-    """Join the small ones; a batch that is large already stays as it is, so that no row is copied more than a few times."""
-    joined: list[pa.RecordBatch] = []
-    small: list[pa.RecordBatch] = []
+def joined(batches: Batches) -> Batches:
+    """The same rows in at most `CHUNKS_MAX` batches.
+
+    The small ones are joined; one that is large already stays as it is, so that no row is copied more than a few times.
+    """
+    fewer: Batches = []
+    small: Batches = []
     half = max(len(batch) for batch in batches) // 2
     for batch in batches:
         if len(batch) > half:
-            joined += _one(small)
-            joined.append(batch)
+            fewer += one(small)
+            fewer.append(batch)
             small = []
         else:
             small.append(batch)
-    joined += _one(small)
-    return joined if len(joined) <= CHUNKS_MAX else _one(batches)
+    fewer += one(small)
+    return fewer if len(fewer) <= CHUNKS_MAX else one(batches)
 
 
-def _one(batches: list[pa.RecordBatch]) -> list[pa.RecordBatch]:
+def one(batches: Batches) -> Batches:
+    """The same rows in one batch; in none where there are none."""
     return pa.Table.from_batches(batches, ROWS).combine_chunks().to_batches() if batches else []
 
 
