@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -60,6 +61,7 @@ class DuckDBStore:
         self._no_sums = sums(ROWS.empty_table(), connection)
         connection.close()
         self._deadlines = Deadlines()
+        self._joiner = ThreadPoolExecutor(1, "join")
 
     # ---- adding -----------------------------------------------------------------------------------------------------
 
@@ -273,7 +275,6 @@ class DuckDBStore:
         A flush moves rows from a tail to the tables and counts itself in the same transaction. So the count that a transaction sees says
         which of the tails, taken a moment before, are in its tables.
         """
-        self._join_small()
         try:
             while True:
                 with self._lock:
@@ -282,21 +283,19 @@ class DuckDBStore:
                 cursor.begin()
                 written = _flushes(cursor)
                 if written < parts[-1].number:
+                    if any(part.chunks > CHUNKS_MAX for part in parts) and not self._joining.locked():
+                        self._joiner.submit(self._join_small)  # the next question has fewer to scan; this one need not wait for it
                     return Picture([part for part in parts if part.number > written], self._lock, self._no_sums), positions
                 cursor.rollback()  # the newest one was set aside and written in between: its positions would be too early
         except duckdb.Error as error:
             raise QueryError(str(error)) from None
 
     def _join_small(self) -> None:
-        """Join the tails' small batches where a scan would find too many; while another does, those that are there will do."""
-        if not self._joining.acquire(blocking=False):
-            return
-        try:
+        """Join the tails' small batches where a scan finds too many."""
+        with self._joining:
             for tail in (self._frozen, self._tail):
                 if tail is not None and len(tail.batches) > CHUNKS_MAX:
                     self._join(tail, joined)
-        finally:
-            self._joining.release()
 
     def _prepare(self, cursor: duckdb.DuckDBPyConnection) -> None:
         nothing = Picture((), self._lock, self._no_sums)
@@ -315,6 +314,7 @@ class DuckDBStore:
         """End the questions that are being answered, and close the database. What is only in the tail is read again from the log."""
         self._usage.close()
         self._deadlines.close()
+        self._joiner.shutdown()
         self._database.close()
 
 

@@ -48,6 +48,11 @@ class Part:
         self.blocks, self.summed_rows = tuple(tail.blocks), tail.summed_rows
         self.dead_letters, self.replayed, self.ledger = tuple(tail.dead_letters), dict(tail.replayed), tail.ledger.copy()
 
+    @property
+    def chunks(self) -> int:
+        """In how many pieces a scan finds the rows."""
+        return len(self._batches)
+
     @cached_property
     def rows(self) -> pa.Table:
         """The rows, schema `ROWS`."""
