@@ -46,6 +46,8 @@ def test_sums_that_a_version_makes_anew_are_those_of_all_rows(tmp_path: Path, mo
         connection.execute("create table session_parts (site varchar)")
         connection.execute("alter table identities drop column anonymous_key")
         connection.execute("alter table identities drop column user_key")
+        connection.execute("insert into state select 'flushes', number::varchar::blob from flushes")
+        connection.execute("drop table flushes")
     monkeypatch.setattr("ecompulse.store.duckdb.bring_up.REMAKE_ROWS", 50)
     store = DuckDBStore(tmp_path)
     with store.snapshot() as snapshot:
@@ -57,7 +59,12 @@ def test_sums_that_a_version_makes_anew_are_those_of_all_rows(tmp_path: Path, mo
         connection.execute("delete from version where version > 2")
         connection.execute("alter table identities drop column anonymous_key")
         connection.execute("alter table identities drop column user_key")
+        connection.execute("insert into state select 'flushes', number::varchar::blob from flushes")
+        connection.execute("drop table flushes")
     store = DuckDBStore(tmp_path)  # a visitor's sessions agree whatever the pieces are
+    with store.cursor() as cursor:
+        assert cursor.execute("select number from flushes").fetchall() == [(1,)], "a tail that was written is not written twice"
+        assert cursor.execute("select count(*) from state where name = 'flushes'").fetchall() == [(0,)]
     with store.snapshot() as snapshot:
         assert snapshot.query("select sum(events) as n from session_parts").to_pylist() == [{"n": 50}]
         assert len(snapshot.query(parts)) > len(expected), "pieces make parts of their own"

@@ -27,7 +27,9 @@ ROWS_AT_ONCE: Final = 122_880
 LETTERS_AT_ONCE: Final = 5_000
 PLACES_AT_ONCE: Final = 1_000_000
 """Places of a partition whose rows are known at once: 16 MB."""
-_MADE_ANEW: Final = frozenset(("version", "events", "identities", "dead_letters", "ledger", "positions", "id_runs", "state", *SUMS))
+_MADE_ANEW: Final = frozenset(
+    ("version", "events", "identities", "dead_letters", "ledger", "positions", "id_runs", "state", "flushes", *SUMS)
+)
 """Tables that are not copied as they are."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)

@@ -63,6 +63,12 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         "drop table identities",
         "alter table identities_with_keys rename to identities",
     ),
+    (
+        "create table flushes (number bigint not null)",  # one row; without a key and apart from states, as every question reads it first
+        """insert into flushes
+            select coalesce(max(case when name = 'flushes' then decode(value)::bigint end), 0) from state""",
+        "delete from state where name = 'flushes'",
+    ),
 )
 """Statements by version of the store, from 1 on; a store of version n is brought up by the lists after the n-th, which are never edited."""
 
