@@ -47,7 +47,7 @@ class DuckDBSnapshot:
                 for name in behind(sql) - self._registered - ({"tail"} if named else set()):
                     self._register(name, self._picture.table(name, self._cursor))
                 if columns:
-                    self._register(TAIL, self._picture.table("tail", self._cursor).select(columns))
+                    self._register(TAIL, self._picture.named(columns))
                 return _answer(self._cursor.execute(narrow, given or None))
             except duckdb.Error as error:
                 if deadline.passed or isinstance(error, duckdb.InterruptException):
