@@ -30,6 +30,15 @@ def test_a_store_is_brought_up_version_by_version(tmp_path: Path, monkeypatch: p
         store.close()
 
 
+def undo_versions_after_2(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make a store as version 2 had it, but for its parts of sessions."""
+    connection.execute("delete from version where version > 2")
+    connection.execute("alter table identities drop column anonymous_key")
+    connection.execute("alter table identities drop column user_key")
+    connection.execute("insert into state select 'flushes', number::varchar::blob from flushes")
+    connection.execute("drop table flushes")
+
+
 def test_sums_that_a_version_makes_anew_are_those_of_all_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     parts = "select * exclude (came, entry, exit), came.at, entry.page, exit.page from session_parts order by all"
     store = DuckDBStore(tmp_path)
@@ -40,14 +49,10 @@ def test_sums_that_a_version_makes_anew_are_those_of_all_rows(tmp_path: Path, mo
         expected = snapshot.query(parts).to_pylist()
         identities = snapshot.query("select * from identities order by all").to_pylist()
     store.close()
-    with duckdb.connect(str(tmp_path / "events.duckdb")) as connection:  # as version 2 had it, but for what its parts held
-        connection.execute("delete from version where version > 2")
+    with duckdb.connect(str(tmp_path / "events.duckdb")) as connection:
+        undo_versions_after_2(connection)
         connection.execute("drop table session_parts")
         connection.execute("create table session_parts (site varchar)")
-        connection.execute("alter table identities drop column anonymous_key")
-        connection.execute("alter table identities drop column user_key")
-        connection.execute("insert into state select 'flushes', number::varchar::blob from flushes")
-        connection.execute("drop table flushes")
     monkeypatch.setattr("ecompulse.store.duckdb.bring_up.REMAKE_ROWS", 50)
     store = DuckDBStore(tmp_path)
     with store.snapshot() as snapshot:
@@ -56,11 +61,7 @@ def test_sums_that_a_version_makes_anew_are_those_of_all_rows(tmp_path: Path, mo
     store.close()
     monkeypatch.setattr("ecompulse.store.duckdb.bring_up.REMAKE_ROWS", 7)
     with duckdb.connect(str(tmp_path / "events.duckdb")) as connection:
-        connection.execute("delete from version where version > 2")
-        connection.execute("alter table identities drop column anonymous_key")
-        connection.execute("alter table identities drop column user_key")
-        connection.execute("insert into state select 'flushes', number::varchar::blob from flushes")
-        connection.execute("drop table flushes")
+        undo_versions_after_2(connection)
     store = DuckDBStore(tmp_path)  # a visitor's sessions agree whatever the pieces are
     with store.cursor() as cursor:
         assert cursor.execute("select number from flushes").fetchall() == [(1,)], "a tail that was written is not written twice"

@@ -10,7 +10,6 @@ import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
-from functools import cached_property
 from typing import Final
 
 import duckdb
@@ -44,7 +43,7 @@ class Part:
     """One tail at one moment. Made under the store's lock."""
 
     def __init__(self, tail: Tail) -> None:
-        self.tail, self.number, self._batches = tail, tail.number, list(tail.batches)
+        self.tail, self.number, self.count, self._batches = tail, tail.number, tail.rows, list(tail.batches)
         self.blocks, self.summed_rows = tuple(tail.blocks), tail.summed_rows
         self.dead_letters, self.replayed, self.ledger = tuple(tail.dead_letters), dict(tail.replayed), tail.ledger.copy()
 
@@ -53,18 +52,18 @@ class Part:
         """In how many pieces a scan finds the rows."""
         return len(self._batches)
 
-    @cached_property
+    @property
     def rows(self) -> pa.Table:
         """The rows, schema `ROWS`."""
         return pa.Table.from_batches(self._batches, ROWS)
 
-    def named(self, columns: Sequence[str], schema: pa.Schema) -> pa.Table:
+    def named(self, columns: Sequence[str]) -> pa.Table:
         """Some columns of the rows: in a third of the time that all of them take."""
-        return pa.Table.from_batches([batch.select(columns) for batch in self._batches], schema)
+        return pa.Table.from_batches([batch.select(columns) for batch in self._batches], _NO_ROWS.select(columns).schema)
 
     def rest(self, columns: list[str]) -> pa.Table:
         """The rows of which no sums are kept."""
-        return self.rows.select(columns).slice(self.summed_rows)
+        return self.named(columns).slice(self.summed_rows)
 
 
 class Picture:
@@ -83,8 +82,7 @@ class Picture:
 
     def named(self, columns: Sequence[str]) -> pa.Table:
         """Some columns of all rows."""
-        nothing = _NO_ROWS.select(columns)
-        return pa.concat_tables([nothing, *(part.named(columns, nothing.schema) for part in self._parts)])
+        return pa.concat_tables([_NO_ROWS.select(columns), *(part.named(columns) for part in self._parts)])
 
     def rest(self, table: str, cursor: duckdb.DuckDBPyConnection) -> pa.Table:
         """Of the rows of which no sums are kept, what `table` is made of."""
@@ -99,7 +97,7 @@ class Picture:
 
     def _sum_up(self, cursor: duckdb.DuckDBPyConnection) -> None:
         for part in self._parts:
-            since, rows = part.summed_rows, part.rows.num_rows
+            since, rows = part.summed_rows, part.count
             if rows - since >= BLOCK_ROWS:
                 block = sums(part.rows.slice(since), cursor)
                 part.blocks, part.summed_rows = (*part.blocks, block), rows
