@@ -21,14 +21,13 @@ from ecompulse.contract.names import (
     SMALL,
     TWICE,
     Integers,
-    first_twice,
     name_ends,
     names_at_most,
     names_at_most_of_each,
-    names_in,
     twice,
 )
 from ecompulse.contract.rows import EventRows
+from ecompulse.contract.split import split
 from ecompulse.contract.unnamed import Unsure, rest_of
 from ecompulse.contract.unreadable import MALFORMED, Unreadable, unreadable
 
@@ -65,16 +64,9 @@ class _Wrapped(Struct, forbid_unknown_fields=True):
     sent_at: str | None = None
 
 
-class _WrappedRaw(Struct):
-    events: list[Raw]
-    sent_at: str | None = None
-
-
 _one = msgspec.json.Decoder(Event)
 _many = msgspec.json.Decoder(list[Event])
 _wrapped = msgspec.json.Decoder(_Wrapped)
-_wrapped_raw = msgspec.json.Decoder(_WrappedRaw)
-_raws = msgspec.json.Decoder(list[Raw])
 _anything = msgspec.json.Decoder()
 _encode = msgspec.json.Encoder().encode
 
@@ -102,7 +94,7 @@ def read_events(body: bytes) -> Read:
         pass  # some event is not of the contract's types: look at each below
     except MALFORMED as error:
         raise unreadable(body, error) from None
-    raws, sent_at = _split(body)
+    raws, sent_at = split(body)
     return _unless_alone(_each(raws, sent_at), raws, body)
 
 
@@ -194,12 +186,12 @@ def _whole_body(events: list[Event], body: bytes, sent_at: str | None = None, ou
     rows = EventRows.of(events)
     events.clear()  # while they are in the processor's cache
     if names_at_most(body) == sum(names := rows.names()) + outside:
-        return Read(rows.with_sent_at(sent_at), range(len(rows)), [], lambda index: _split(body)[0][index])
+        return Read(rows.with_sent_at(sent_at), range(len(rows)), [], lambda index: split(body)[0][index])
     ends = name_ends(body) if len(body) > SMALL else None
     told = apart(body, ends, rows) if ends is not None else None
     if told is not None:
         return _looked_at(rows, names, told.names, list(range(len(rows))), told.raw, rejected=[])
-    raws, _ = _split(body)
+    raws, _ = split(body)
     most = names_at_most_of_each(raws) if ends is None else names_of_elements(body, ends, raws)
     read = _looked_at(rows, names, most, list(range(len(rows))), raws.__getitem__, rejected=[], sent_at=sent_at)
     return _unless_alone(read, raws, body)
@@ -214,35 +206,6 @@ def _unless_alone(read: Read, raws: list[bytes], body: bytes) -> Read:
         if wrong.reason == TWICE:
             raise Unreadable(f"{wrong.field} {TWICE}")
     return read
-
-
-def _split(body: bytes) -> tuple[list[bytes], str | None]:
-    """The bytes of each event of a body, and the `sent_at` beside them."""
-    start = body.lstrip()[:1]
-    try:
-        if start == b"[":
-            return [bytes(raw) for raw in _raws.decode(body)], None
-        if start == b"{":
-            fields = msgspec.json.decode(body, type=dict[str, Raw])
-            if "events" not in fields or "event_type" in fields:
-                return [body], None
-            wrapped = _wrapped_raw.decode(body)
-            raws = [bytes(raw) for raw in wrapped.events]
-            _look_around(body, raws, fields)
-            return raws, wrapped.sent_at
-        _anything.decode(body)
-    except MALFORMED as error:
-        raise unreadable(body, error) from None
-    raise Unreadable('byte 0: an event is a JSON object; send one, an array of them, or {"events": […]}')
-
-
-def _look_around(body: bytes, raws: list[bytes], fields: dict[str, Raw]) -> None:
-    """Refuse a body in which a name stands twice outside of its events."""
-    around = len(fields) + sum(names_in(_anything.decode(raw)) for name, raw in fields.items() if name != "events")
-    if names_at_most(body) != around + int(names_at_most_of_each(raws).sum()):
-        path = first_twice(body, but="events")
-        if path is not None:
-            raise Unreadable(f"{path} {TWICE}")
 
 
 def _each(raws: list[bytes], sent_at: str | None) -> Read:
