@@ -127,7 +127,7 @@ def _held(rows: EventRows) -> tuple[dict[str, Values], dict[Kind, dict[str, Valu
         if envelope[name] != nothing:
             held[kind][name] = envelope[name]
     for tuples, kinds in ((rows.abouts, _PROPERTY_KINDS), (rows.hows, _METADATA_KINDS)):
-        for (kind, name), values in zip(kinds, zip(*tuples, strict=True), strict=True):
+        for (kind, name), values in zip(kinds, zip(*tuples, strict=False), strict=False):  # names of their own stand behind these
             if values != nothing:
                 held[kind][name] = values
     for column, attribute in _RESTS if rows.rests else ():

@@ -18,7 +18,7 @@ from ecompulse.contract.event import (
     KeptEvent,
 )
 
-_encode = msgspec.json.Encoder().encode
+_encode = msgspec.json.Encoder(order="deterministic").encode
 ENVELOPE, PROPERTY, METADATA, ITEM = map(frozenset, (ENVELOPE_FIELDS, PROPERTY_FIELDS, METADATA_FIELDS, ITEM_FIELDS))
 TOO_DEEP: Final = f"nested more than {NESTING_LIMIT} levels"
 _PATH: Final = re.compile(r" - at `\$([^`]*)`$")

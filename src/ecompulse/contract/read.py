@@ -26,6 +26,7 @@ from ecompulse.contract.names import (
     names_at_most_of_each,
     twice,
 )
+from ecompulse.contract.own import OWN, PLAIN, Reader
 from ecompulse.contract.rows import EventRows
 from ecompulse.contract.split import split
 from ecompulse.contract.unnamed import Unsure, rest_of
@@ -59,14 +60,6 @@ class Read(Struct):
         return len(self.positions) + len(self.rejected)
 
 
-class _Wrapped(Struct, forbid_unknown_fields=True):
-    events: list[Event]
-    sent_at: str | None = None
-
-
-_one = msgspec.json.Decoder(Event)
-_many = msgspec.json.Decoder(list[Event])
-_wrapped = msgspec.json.Decoder(_Wrapped)
 _anything = msgspec.json.Decoder()
 _encode = msgspec.json.Encoder().encode
 
@@ -81,19 +74,20 @@ def read_events(body: bytes) -> Read:
     start = body.lstrip()[:10]
     if not start:
         raise Unreadable('the body is empty: send one event, an array of events, or {"events": […]}')
+    reader = OWN.reader
     try:
-        if not _has_nul(body):
-            if start.startswith(b"["):
-                return _whole_body(_many.decode(body), body)
-            if start.startswith(b'{"events"'):
-                wrapped = _wrapped.decode(body)
-                return _whole_body(wrapped.events, body, wrapped.sent_at, outside=1 if wrapped.sent_at is None else 2)
-            if start.startswith(b"{"):
-                return _one_event(_one.decode(body), body)
+        try:
+            read = _decoded(body, start, reader)
+        except MALFORMED:
+            if not reader.learned:
+                raise
+            read = _decoded(body, start, PLAIN)  # a value that nobody named does not keep the others from being read
     except msgspec.ValidationError:
-        pass  # some event is not of the contract's types: look at each below
+        read = None  # some event is not of the contract's types: look at each below
     except MALFORMED as error:
         raise unreadable(body, error) from None
+    if read is not None:
+        return read
     raws, sent_at = split(body)
     return _unless_alone(_each(raws, sent_at), raws, body)
 
@@ -110,10 +104,11 @@ def read_lines(body: bytes) -> Read:
         raise Unreadable("the body is empty: send one event a line")
     if not _has_nul(body):
         try:
-            events = _one.decode_lines(body)
+            reader = OWN.reader
+            events = reader.one.decode_lines(body)
             if len(events) == len(lines):  # the decoder also takes two events on one line
-                rows = EventRows.of(events)
-                if names_at_most(body) == sum(names := rows.names()):
+                rows, names = _rows(events, reader)
+                if names_at_most(body) == sum(names):
                     return Read(rows, range(len(lines)), [], lines.__getitem__)
                 return _looked_at(rows, names, names_at_most_of_each(lines), list(range(len(lines))), lines.__getitem__, rejected=[])
         except MALFORMED:
@@ -136,15 +131,14 @@ def read_ones(bodies: Sequence[bytes]) -> EventRows | None:
     ends before it inside of another value would need a comma between it and the next, so that each body has at least one of its own.
     """
     joined = b"\n".join(bodies)
+    reader = OWN.reader
     try:
-        events = _one.decode_lines(joined) if not _has_nul(joined) else []
+        events = reader.one.decode_lines(joined) if not _has_nul(joined) else []
     except MALFORMED:
         return None
     if len(events) != len(bodies):
         return None
-    rows = EventRows.of(events)
-    events.clear()  # while they are in the processor's cache
-    names = rows.names()
+    rows, names = _rows(events, reader)
     if names_at_most(joined) == sum(names):
         return rows
     read = _looked_at(rows, names, names_at_most_of_each(bodies), range(len(bodies)), bodies.__getitem__, rejected=[])
@@ -169,10 +163,34 @@ _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 """Windows' tools write it before UTF-8; RFC 8259, section 8.1 allows to ignore it."""
 
 
-def _one_event(event: Event, body: bytes) -> Read:
+def _decoded(body: bytes, start: bytes, reader: Reader) -> Read | None:
+    """What a body holds that begins with `start`, if all of it can be decoded in one call; None where it has to be taken apart."""
+    if _has_nul(body):
+        return None
+    if start.startswith(b"["):
+        return _whole_body(reader.many.decode(body), body, reader)
+    if start.startswith(b'{"events"'):
+        wrapped = reader.wrapped.decode(body)
+        return _whole_body(wrapped.events, body, reader, wrapped.sent_at, outside=1 if wrapped.sent_at is None else 2)
+    return _one_event(reader.one.decode(body), body, reader) if start.startswith(b"{") else None
+
+
+def _rows(events: list[Event], reader: Reader) -> tuple[EventRows, list[int]]:
+    """The rows of events, which are let go of, and how many names were read of each; -1 where that has to be looked at."""
+    rows = EventRows.of(events)
+    events.clear()  # while they are in the processor's cache
+    names = rows.names()
+    for place in reader.take_rests(rows):
+        names[place] = -1
+    return rows, names
+
+
+def _one_event(event: Event, body: bytes, reader: Reader) -> Read:
     """What a body holds that is one event, which could be decoded."""
     rows = EventRows.of_one(event)
     names, most = rows.names(), names_at_most(body)
+    if reader.take_rests(rows):
+        names = [-1]
     if [most] == names:
         return Read(rows, _ONLY, [], lambda _: body)
     return _unless_alone(_looked_at(rows, names, np.array([most]), [0], lambda _: body, rejected=[]), [body], body)
@@ -181,11 +199,10 @@ def _one_event(event: Event, body: bytes) -> Read:
 _ONLY: Final = range(1)
 
 
-def _whole_body(events: list[Event], body: bytes, sent_at: str | None = None, outside: int = 0) -> Read:
+def _whole_body(events: list[Event], body: bytes, reader: Reader, sent_at: str | None = None, outside: int = 0) -> Read:
     """What a body holds whose events could be decoded; `outside` is how many names stand around them."""
-    rows = EventRows.of(events)
-    events.clear()  # while they are in the processor's cache
-    if names_at_most(body) == sum(names := rows.names()) + outside:
+    rows, names = _rows(events, reader)
+    if names_at_most(body) == sum(names) + outside:
         return Read(rows.with_sent_at(sent_at), range(len(rows)), [], lambda index: split(body)[0][index])
     ends = name_ends(body) if len(body) > SMALL else None
     told = apart(body, ends, rows) if ends is not None else None
@@ -218,7 +235,7 @@ def _each(raws: list[bytes], sent_at: str | None) -> Read:
         try:
             if _has_nul(raw):
                 raise msgspec.ValidationError("look closer")
-            found = _one.decode(raw)
+            found = PLAIN.one.decode(raw)
         except msgspec.ValidationError as error:
             found = _closer(index, raw, error)
         except MALFORMED as error:
@@ -229,8 +246,10 @@ def _each(raws: list[bytes], sent_at: str | None) -> Read:
             events.append(found)
             positions.append(index)
     rows = EventRows.of(events)
-    most = names_at_most_of_each([raws[index] for index in positions])
-    return _looked_at(rows, rows.names(), most, positions, raws.__getitem__, rejected=rejected, sent_at=sent_at)
+    names, most = rows.names(), names_at_most_of_each([raws[index] for index in positions])
+    for place in rows.rests:  # of these each name was looked at
+        most[place] = names[place]
+    return _looked_at(rows, names, most, positions, raws.__getitem__, rejected=rejected, sent_at=sent_at)
 
 
 def _looked_at(
@@ -246,8 +265,6 @@ def _looked_at(
     """What was decoded, after another look at events that may hold (`most`) more than the `names` that were decoded."""
     gone = set()
     for place in np.flatnonzero(most != names).tolist():
-        if place in rows.rests:
-            continue
         index = positions[place]
         event = raw(index)
         try:
@@ -255,8 +272,9 @@ def _looked_at(
         except Unsure:
             found = _closer(index, event, None)
         else:  # many senders write out what they do not know as null: that is nothing
+            rows.keep(place, rest)
             if rest is not None:
-                rows.rests[place] = rest
+                OWN.note(rest)
             continue
         if isinstance(found, Rejection):
             rejected.append(found)

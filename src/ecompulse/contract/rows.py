@@ -21,7 +21,7 @@ ENVELOPE: Final = ENVELOPE_FIELDS[:_ABOUT]
 """The fields of the envelope but properties and metadata, which are its last."""
 _SENT_AT: Final = ENVELOPE.index("sent_at")
 _ITEMS: Final = PROPERTY_FIELDS.index("items")
-_NAMES: Final = len(ENVELOPE_FIELDS) + len(PROPERTY_FIELDS) + len(METADATA_FIELDS)
+_NAMES: Final = len(ENVELOPE_FIELDS)
 _NO_PROPERTIES: Final = astuple(Properties())
 _NO_METADATA: Final = astuple(Metadata())
 
@@ -41,7 +41,10 @@ class EventRows(Sequence[Event]):
     __slots__ = ("abouts", "envelopes", "hows", "rests")
 
     def __init__(self, envelopes: list[Values], abouts: list[Values], hows: list[Values], rests: dict[int, Rest]) -> None:
-        """Of each event the values of `ENVELOPE`, of its properties and of its metadata; and by its place what of it nobody named."""
+        """Of each event the values of `ENVELOPE`, of its properties and of its metadata; and by its place what of it nobody named.
+
+        Behind the values that the contract names may stand others (see `own`).
+        """
         self.envelopes, self.abouts, self.hows, self.rests = envelopes, abouts, hows, rests
 
     @classmethod
@@ -111,8 +114,8 @@ class EventRows(Sequence[Event]):
         about, how, rest = self.abouts[place], self.hows[place], self.rests.get(place % len(self))
         values = (
             *self.envelopes[place],
-            None if about is _NO_PROPERTIES else Properties(*about),
-            None if how is _NO_METADATA else Metadata(*how),
+            None if about is _NO_PROPERTIES else Properties(*about[: len(PROPERTY_FIELDS)]),
+            None if how is _NO_METADATA else Metadata(*how[: len(METADATA_FIELDS)]),
         )
         return Event(*values) if rest is None else KeptEvent(*values, *astuple(rest))
 
@@ -123,8 +126,13 @@ class EventRows(Sequence[Event]):
         """Let another event stand at a place."""
         other = EventRows.of([event])
         self.envelopes[place], self.abouts[place], self.hows[place] = other.envelopes[0], other.abouts[0], other.hows[0]
-        if other.rests:
-            self.rests[place] = other.rests[0]
+        self.keep(place, other.rests.get(0))
+
+    def keep(self, place: int, rest: Rest | None) -> None:
+        """Let an event hold beside what was named this, and nothing else."""
+        self.rests.pop(place, None)
+        if rest is not None:
+            self.rests[place] = rest
 
     def without(self, gone: set[int]) -> EventRows:
         """The rows but some."""
@@ -138,12 +146,12 @@ class EventRows(Sequence[Event]):
         return self
 
     def names(self) -> list[int]:
-        """From how many names each event was read, if nothing was given as null and all was of the contract."""
+        """From how many names each event was read, if nothing was given as null and there were no others."""
         return list(map(_names, self.envelopes, self.abouts, self.hows))
 
 
 def _names(envelope: Values, about: Values, how: Values) -> int:
-    names = _NAMES - envelope.count(None) - about.count(None) - how.count(None)
+    names = len(about) + len(how) + _NAMES - envelope.count(None) - about.count(None) - how.count(None)
     if about is _NO_PROPERTIES:
         names -= 1
     elif about[_ITEMS]:
