@@ -12,8 +12,11 @@ import pyarrow.compute as pc
 from ecompulse.contract.columns import FILLED_TIME, TIME
 
 SEED: Final = 7
-SCHEME: Final = f"polars-{'.'.join(version('polars').split('.')[:2])}"
-"""polars promises the same hash within a version only; each file of ids says in its name which made its fingerprints."""
+SCHEME: Final = f"polars-{'.'.join(version('polars').split('.')[:2])}-sorted"
+"""polars promises the same hash within a version only; each file of ids says in its name which made its fingerprints.
+
+`sorted`: so are the names of what the contract does not name; they stood as they were sent before.
+"""
 
 _NOT_CONTENT: Final = frozenset(
     {"event_id", "sent_at", "received_at", "site", "dialect", "sender_key", "filled", "ip_address", "user_agent"}
