@@ -61,6 +61,7 @@ class Landing(NamedTuple):
     campaign: Campaign
 
 
+@lru_cache(maxsize=CACHED_ADDRESSES)
 def _landing(page_url: str | None) -> Landing | None:
     if page_url is None:
         return None
@@ -73,6 +74,7 @@ def _carried(utm: tuple[str | None, ...]) -> Campaign:
     return Campaign(source, medium, name)
 
 
+@lru_cache(maxsize=CACHED_ADDRESSES)
 def _referrer_host(referrer: str | None) -> str | None:
     return None if referrer is None else _bare(read_address(referrer, host_expected=True).host)
 
@@ -99,6 +101,7 @@ def _said(text: str | None) -> str | None:
     return (text.strip() or None) if text else None
 
 
+@lru_cache(maxsize=CACHED_ADDRESSES)
 def _arrival(is_page: bool, landing: Landing | None, referrer_host: str | None, carried: Campaign) -> Arrival:
     linked = landing.campaign if landing else _SILENT
     click = CLICK_IDS.get(linked.click_id) if linked.click_id else None
