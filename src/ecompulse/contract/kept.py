@@ -62,8 +62,10 @@ def kept_event(found: Any, walked: bool) -> KeptEvent:
 
 
 def _divide(found: dict[str, Any], names: frozenset[str]) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    if names.issuperset(found):
+        return found, None
     rest = {name: value for name, value in found.items() if name not in names}
-    return (found, None) if not rest else ({name: value for name, value in found.items() if name in names}, rest)
+    return {name: value for name, value in found.items() if name in names}, rest
 
 
 def _whole(values: Any) -> Any:

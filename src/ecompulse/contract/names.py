@@ -19,6 +19,7 @@ TWICE: Final = "appears twice in one object: leave one of them out"
 SMALL: Final = 8_192
 """Bytes up to which counting in Python's bytes is quicker than in an array."""
 _OTHERS: Final = tuple(b"\n\r\t!")
+_NESTING: Final = frozenset((dict, list))
 _STEP: Final = 1 << 18
 """Bytes looked at in one go: small enough for the cache."""
 
@@ -63,11 +64,11 @@ def names_in(value: Any) -> int:
     """How many names a decoded JSON value holds, at any depth."""
     names, inside = 0, [value]
     for one in inside:  # grows as it is gone through: a value may be nested more deeply than Python likes to call
-        if isinstance(one, dict):
+        if type(one) is dict:
             names += len(one)
-            inside += [inner for inner in one.values() if isinstance(inner, dict | list)]
-        elif isinstance(one, list):
-            inside += [inner for inner in one if isinstance(inner, dict | list)]
+            inside += [inner for inner in one.values() if type(inner) in _NESTING]
+        elif type(one) is list:
+            inside += [inner for inner in one if type(inner) in _NESTING]
     return names
 
 

@@ -145,17 +145,27 @@ def read_ones(bodies: Sequence[bytes]) -> EventRows | None:
     return read.events if not read.rejected else None
 
 
-def from_dicts(dicts: Sequence[dict[str, Any]], raws: Sequence[bytes] | None = None) -> Read:
-    """Read events that a dialect has mapped to the canonical envelope; `raws` are the bytes each was sent as."""
+def from_dicts(dicts: Sequence[dict[str, Any]], raw: Callable[[int], bytes] | None = None) -> Read:
+    """Read events that a dialect has mapped to the canonical envelope; `raw` gives the bytes that one was sent as."""
     events, positions, rejected = [], [], []
+    sent = raw or (lambda index: _encode(dicts[index]))
     for index, event in enumerate(dicts):
-        kept = _kept_or_rejected(index, event, raws[index] if raws is not None else None)
+        kept = _kept_or_rejected(index, event, sent, walked=_is_plain(event))
         if isinstance(kept, Rejection):
             rejected.append(kept)
         else:
             events.append(kept)
             positions.append(index)
-    return Read(EventRows.of(events), positions, rejected, lambda index: raws[index] if raws is not None else _encode(dicts[index]))
+    return Read(EventRows.of(events), positions, rejected, sent)
+
+
+def _is_plain(event: dict[str, Any]) -> bool:
+    """Whether it is told by the event's JSON, which takes a tenth of the time of a walk, that it has no NUL and is not too deep."""
+    try:
+        text = _encode(event)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return False
+    return not _has_nul(text) and not may_nest_too_deeply(text)
 
 
 _NOT_JSON: Final = "not JSON: "
@@ -302,7 +312,7 @@ def _closer(index: int, raw: bytes, wrong_type: msgspec.ValidationError | None) 
         return Rejection(index, _told_id(found), path, TWICE, raw)
     if wrong_type is None and not has_unnamed(found):
         return None
-    return _kept_or_rejected(index, found, raw, walked=not _has_nul(raw) and not may_nest_too_deeply(raw))
+    return _kept_or_rejected(index, found, lambda _: raw, walked=not _has_nul(raw) and not may_nest_too_deeply(raw))
 
 
 def _undecodable(raw: bytes) -> str:
@@ -320,11 +330,11 @@ def _has_nul(text: bytes) -> bool:
     return ord("\\") in text and b"\\u0000" in text
 
 
-def _kept_or_rejected(index: int, found: Any, raw: bytes | None, *, walked: bool = False) -> Event | Rejection:
+def _kept_or_rejected(index: int, found: Any, raw: Callable[[int], bytes], *, walked: bool) -> Event | Rejection:
     try:
         return kept_event(found, walked)
     except Wrong as wrong:
-        return Rejection(index, _told_id(found), wrong.field, wrong.reason, raw if raw is not None else _encode(found))
+        return Rejection(index, _told_id(found), wrong.field, wrong.reason, raw(index))
 
 
 def _told_id(found: Any) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from ecompulse.collect.dialects import cloudevents, ga4, rest, segment, snowplow
-from ecompulse.collect.dialects.document import Found, mapped
+from ecompulse.collect.dialects.document import Elements, Found, mapped
 from ecompulse.contract.read import Read, read_events
 
 _anything = msgspec.json.Decoder()
@@ -28,7 +28,7 @@ def read_again(dialect: str, body: bytes, site: str) -> Read:
     found = _object(body)
     if found is None or "event_type" in found:
         return read_events(body)
-    return mapped([(found, body)], mapping)
+    return mapped(Elements([found], lambda _: body, checked=False), mapping)
 
 
 def _mapping(dialect: str, site: str) -> Callable[[Found], Found] | None:

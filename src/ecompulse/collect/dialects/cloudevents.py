@@ -8,7 +8,7 @@ from urllib.parse import unquote
 from ecompulse.collect.answer import Answer, Request, verdict_answer
 from ecompulse.collect.body import json_body
 from ecompulse.collect.commit import Intake
-from ecompulse.collect.dialects.document import Found, Unmapped, mapped, objects_of
+from ecompulse.collect.dialects.document import Found, Unmapped, elements_of, mapped
 from ecompulse.collect.dialects.fields import event_id, text
 from ecompulse.collect.door import Door, Sender
 from ecompulse.contract.event import EVENT_TYPES, SOURCES
@@ -25,7 +25,7 @@ def is_binary(request: Request) -> bool:
 
 def receive(request: Request, door: Door, sender: Sender, body: bytes) -> Answer | Intake:
     """Take one structured event or a batch."""
-    read = mapped(objects_of(body), lambda found: to_event(found, sender.site))
+    read = mapped(elements_of(body), lambda found: to_event(found, sender.site))
     return door.take(request, read, sender, NAME, verdict_answer)
 
 
@@ -33,7 +33,7 @@ def receive_binary(request: Request, door: Door, sender: Sender) -> Answer | Int
     """Take one event whose attributes are headers."""
     body, _ = json_body(request, door.config.body_max)
     told = {name: unquote(request.header(f"ce-{name}".encode())) or None for name in _ATTRIBUTES}
-    read = mapped(objects_of(body), lambda found: to_event({**told, "data": found}, sender.site))
+    read = mapped(elements_of(body), lambda found: to_event({**told, "data": found}, sender.site))
     return door.take(request, read, sender, NAME, verdict_answer)
 
 

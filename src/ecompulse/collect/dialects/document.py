@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import msgspec
+from msgspec import Raw, Struct
 from msgspec.structs import replace
 
 from ecompulse.collect.answer import Refused, problem
-from ecompulse.contract.names import TWICE, twice
+from ecompulse.contract.names import TWICE, first_twice, names_at_most, names_in, twice
 from ecompulse.contract.read import Read, Rejection, from_dicts
 
 Found = dict[str, Any]
 """A decoded JSON object."""
 
 _objects = msgspec.json.Decoder(dict[str, Any])
-_anything = msgspec.json.Decoder()
-_raws = msgspec.json.Decoder(list[msgspec.Raw])
+_array = msgspec.json.Decoder(list[Any])
+_raws = msgspec.json.Decoder(list[Raw])
+_outer = msgspec.json.Decoder(dict[str, Raw])
 _WRONG = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
@@ -40,52 +43,104 @@ def unreadable(body: bytes, wrong: Exception | str) -> Refused:
     return Refused(problem(400, f"The body ({len(body)} bytes) cannot be read: {told}."))
 
 
-def one_object(body: bytes, batch: str | None = None) -> Found:
-    """The body's one JSON object; `batch` is the pattern of the path of events in it, which `mapped` looks into.
+class Elements(Struct, frozen=True):
+    """The events of a body, decoded.
+
+    `raw` gives the bytes that one was sent as. `checked` are those of which it is known that no name stands twice in one of their objects.
+    """
+
+    events: Sequence[Any]
+    raw: Callable[[int], bytes]
+    checked: bool
+
+
+def one_element(found: Found, body: bytes) -> Elements:
+    """An event that is the whole of what was sent."""
+    return Elements([found], lambda _: body, checked=True)
+
+
+def one_object(body: bytes) -> Found:
+    """The body's one JSON object.
 
     Raises:
         Refused: 400 where it is anything else, or a name stands twice in it.
     """
-    try:
-        found = _objects.decode(body)
-    except _WRONG as wrong:
-        raise unreadable(body, wrong) from None
-    path = twice(body, found, batch)
+    found = _object_of(body)
+    path = twice(body, found)
     if path is not None:
         raise unreadable(body, f"{path} {TWICE}")
     return found
 
 
-def objects_of(body: bytes) -> list[tuple[Any, bytes]]:
-    """Each element of a JSON array, or the one object, with its own bytes.
+def elements_at(body: bytes, name: str, inside: str | None = None) -> tuple[Found, Elements]:
+    """The body's one JSON object without the array `name`, and the elements of that.
+
+    `inside` is the pattern of the paths of events, if they are not the elements themselves.
+
+    Raises:
+        Refused: 400 where it is anything else, has no such array, or a name stands twice in it outside of events.
+    """
+    found = _object_of(body)
+    checked = _must_not_be_twice(body, found, inside or rf"{name}\.\d+")
+    events = found.pop(name, None)
+    if not isinstance(events, list):
+        raise unreadable(body, f"`{name}` must be an array")
+    raws = cache(lambda: _raws.decode(_outer.decode(body)[name]))
+    return found, Elements(events, lambda index: bytes(raws()[index]), checked)
+
+
+def elements_of(body: bytes) -> Elements:
+    """The elements of a JSON array, or the one object.
 
     Raises:
         Refused: 400 where the body is neither.
     """
+    if body.lstrip()[:1] != b"[":
+        return one_element(one_object(body), body)
     try:
-        if body.lstrip()[:1] != b"[":
-            return [(one_object(body), body)]
-        return [(_anything.decode(raw), bytes(raw)) for raw in _raws.decode(body)]
+        events = _array.decode(body)
+    except _WRONG as wrong:
+        raise unreadable(body, wrong) from None
+    raws = cache(lambda: _raws.decode(body))
+    return Elements(events, lambda index: bytes(raws()[index]), names_at_most(body) == names_in(events))
+
+
+def _must_not_be_twice(body: bytes, found: Found, but: str) -> bool:
+    """Whether no name stands twice in any object of a body; those at paths of the pattern `but` may have some.
+
+    Raises:
+        Refused: 400 where a name stands twice elsewhere.
+    """
+    if names_at_most(body) == names_in(found):
+        return True
+    path = first_twice(body, but)
+    if path is not None:
+        raise unreadable(body, f"{path} {TWICE}")
+    return False
+
+
+def _object_of(body: bytes) -> Found:
+    try:
+        return _objects.decode(body)
     except _WRONG as wrong:
         raise unreadable(body, wrong) from None
 
 
-def mapped(objects: Sequence[tuple[Any, bytes]], to_event: Callable[[Found], Found]) -> Read:
+def mapped(elements: Elements, to_event: Callable[[Found], Found]) -> Read:
     """Read events out of a dialect's objects; `to_event` gives the canonical envelope of one, or raises `Unmapped`."""
-    events, raws, places, rejected = [], [], [], []
-    for index, (found, raw) in enumerate(objects):
+    events, places, rejected = [], [], []
+    for index, found in enumerate(elements.events):
         try:
             if not isinstance(found, dict):
                 raise Unmapped("", "an event is a JSON object")
-            path = twice(raw, found)
+            path = None if elements.checked else twice(elements.raw(index), found)
             if path is not None:
                 raise Unmapped(path, TWICE)
             events.append(to_event(found))
         except Unmapped as wrong:
-            rejected.append(Rejection(index, None, wrong.field, wrong.reason, raw))
+            rejected.append(Rejection(index, None, wrong.field, wrong.reason, elements.raw(index)))
         else:
-            raws.append(raw)
             places.append(index)
-    read = from_dicts(events, raws)
+    read = from_dicts(events, lambda place: elements.raw(places[place]))
     rejected += [replace(rejection, index=places[rejection.index]) for rejection in read.rejected]
-    return Read(read.events, [places[position] for position in read.positions], rejected, lambda index: objects[index][1])
+    return Read(read.events, [places[position] for position in read.positions], rejected, elements.raw)

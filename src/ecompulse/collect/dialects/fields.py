@@ -18,12 +18,20 @@ NAMESPACE: Final = uuid.UUID("6d8a3d1e-3f5c-5b0e-9a55-1f0f6f8a4c11")
 """Of the name-based ids (RFC 9562, 5.5) that stand for a dialect's own message ids."""
 RANGES: Final = {"quantity": (1, 1_000_000), "results_count": (0, 2**31 - 1), "status_code": (100, 599)}
 _WITHOUT_ZONE: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?", re.ASCII)
+_UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _CURRENCIES: Final = frozenset(CURRENCIES)
+_TEXT_LIMITS: Final = {
+    name: text_limit(name) for name in PROPERTY_FIELDS if name not in {*MONEY_FIELDS, *INTEGER_FIELDS, "items", "duration_ms", "currency"}
+}
+_FOREIGN: Final = {
+    name: frozenset(PROPERTY_FIELDS).difference(*declared.required, declared.optional) for name, declared in EVENT_TYPES.items()
+}
+"""Event type → the contract's properties that are not its own."""
 
 
 def text(value: Any) -> Any:
     """A number as text, as ids are often sent; all else as it is."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
         return value
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
@@ -56,6 +64,8 @@ def event_id(site: str, given: Any) -> str | None:
     """A UUID as it is; another id as the same UUID each time it comes for this site, so that a retry is a duplicate."""
     if not isinstance(given, str) or not given:
         return None
+    if _UUID.fullmatch(given):
+        return given
     if len(given) == 36:
         try:
             return str(uuid.UUID(given))
@@ -66,6 +76,9 @@ def event_id(site: str, given: Any) -> str | None:
 
 def fits(name: str, value: Any) -> bool:
     """Whether `value` can stand in the contract's property `name` of any event."""
+    limit = _TEXT_LIMITS.get(name)
+    if limit is not None:
+        return isinstance(value, str) and len(value) <= limit and "\0" not in value
     if name == "items" or isinstance(value, bool | list | dict):
         return False
     if name in MONEY_FIELDS:
@@ -76,9 +89,7 @@ def fits(name: str, value: Any) -> bool:
         return isinstance(value, int) and low <= value <= high
     if name == "duration_ms":
         return isinstance(value, int | float) and 0 <= value <= 86_400_000
-    if not isinstance(value, str) or "\0" in value:
-        return False
-    return value in _CURRENCIES if name == "currency" else len(value) <= text_limit(name)
+    return value in _CURRENCIES
 
 
 def settled(event_type: str, properties: Found, aside: str) -> Found:
@@ -87,14 +98,12 @@ def settled(event_type: str, properties: Found, aside: str) -> Found:
     Those of its event type stay as they are (if they are wrong, the event is). Others that only share a name with the contract's, and do
     not fit there, are kept under the name `aside`.
     """
-    declared = EVENT_TYPES[event_type]
-    own = {name for group in declared.required for name in group} | {*declared.optional}
+    foreign = _FOREIGN[event_type]
     kept: Found = {}
     odd: Found = {}
     for name, value in properties.items():
-        if value is None:
-            continue
-        (odd if name in _NAMED and name not in own and not fits(name, value) else kept)[name] = value
+        if value is not None:
+            (odd if name in foreign and not fits(name, value) else kept)[name] = value
     return {**kept, aside: odd} if odd else kept
 
 
@@ -133,8 +142,11 @@ def due(order: Found) -> str | None:
 
 def first(found: Found, names: Iterable[str]) -> Any:
     """The first value there is under one of `names`."""
-    return next((found[name] for name in names if found.get(name) is not None), None)
+    for name in names:
+        value = found.get(name)
+        if value is not None:
+            return value
+    return None
 
 
-_NAMED: Final = frozenset(PROPERTY_FIELDS)
 _TEXT_IDS: Final = ("product_id", "order_id", "cart_id", "coupon", "product_name", "product_category", "query")

@@ -10,7 +10,7 @@ import msgspec
 from ecompulse.collect.answer import Answer, Request, Verdict
 from ecompulse.collect.body import json_body
 from ecompulse.collect.commit import Intake
-from ecompulse.collect.dialects.document import Found, Unmapped, mapped, one_object, unreadable
+from ecompulse.collect.dialects.document import Found, Unmapped, elements_at, mapped
 from ecompulse.collect.dialects.fields import coerced, due, event_id, renamed, settled, text, time
 from ecompulse.collect.door import Door
 from ecompulse.contract.event import text_limit
@@ -30,9 +30,6 @@ PARAMS: Final = {
 }  # fmt: skip
 ITEM: Final = {"item_id": "product_id", "item_name": "product_name", "item_category": "product_category"}
 NO_CONTENT: Final = Answer(204)
-_raws = msgspec.json.Decoder(list[msgspec.Raw])
-_anything = msgspec.json.Decoder()
-_outer = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def answer(_verdict: Verdict) -> Answer:
@@ -45,12 +42,7 @@ def receive(request: Request, door: Door) -> Answer | Intake:
     secret = dict(parse_qsl(request.query[:QUERY_LIMIT])).get("api_secret")
     sender = door.admit(request, secret)
     body, _ = json_body(request, door.config.body_max)
-    around = one_object(body, r"events\.\d+")
-    try:
-        raws = [bytes(raw) for raw in _raws.decode(_outer.decode(body).get("events", b"null"))]
-        events = [(_anything.decode(raw), raw) for raw in raws]
-    except (msgspec.MsgspecError, RecursionError) as wrong:
-        raise unreadable(body, wrong) from None
+    around, events = elements_at(body, "events")
     return door.take(request, mapped(events, lambda found: to_event(found, around, sender.site)), sender, NAME, answer)
 
 

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 from ecompulse.collect.answer import Answer, Request, Verdict
 from ecompulse.collect.commit import Intake
 from ecompulse.collect.dialects import snowplow
-from ecompulse.collect.dialects.document import Found, mapped
+from ecompulse.collect.dialects.document import Found, mapped, one_element
 from ecompulse.collect.dialects.fields import coerced
 from ecompulse.collect.door import Door
 from ecompulse.contract.event import ENVELOPE_FIELDS
@@ -31,10 +31,10 @@ def receive(request: Request, door: Door) -> Answer | Intake:
     """Take the event of an address."""
     sender = door.admit(request)
     found: Found = {name: value for name, value in parse_qsl(request.query, errors="replace") if name not in _KEYS}
-    raw = request.query.encode("latin-1")
+    event = one_element(found, request.query.encode("latin-1"))
     if "e" in found:
-        return door.take(request, mapped([(found, raw)], lambda told: snowplow.to_event(told, sender.site)), sender, snowplow.NAME, answer)
-    return door.take(request, mapped([(found, raw)], to_event), sender, NAME, answer)
+        return door.take(request, mapped(event, lambda told: snowplow.to_event(told, sender.site)), sender, snowplow.NAME, answer)
+    return door.take(request, mapped(event, to_event), sender, NAME, answer)
 
 
 def to_event(found: Found) -> Found:

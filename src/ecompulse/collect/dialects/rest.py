@@ -9,7 +9,7 @@ from typing import Any, Final
 from ecompulse.collect.answer import Answer, Request, verdict_answer
 from ecompulse.collect.body import json_body
 from ecompulse.collect.commit import Intake
-from ecompulse.collect.dialects.document import Found, Unmapped, mapped, objects_of
+from ecompulse.collect.dialects.document import Found, Unmapped, elements_of, mapped
 from ecompulse.collect.door import Door
 from ecompulse.contract.event import ENVELOPE_FIELDS
 
@@ -82,7 +82,7 @@ def _receiver(kind: str) -> Callable[[Request, Door], Answer | Intake]:
     def receive(request: Request, door: Door) -> Answer | Intake:
         sender = door.admit(request)
         body, _ = json_body(request, door.config.body_max)
-        read = mapped(objects_of(body), lambda found: to_event(kind, found))
+        read = mapped(elements_of(body), lambda found: to_event(kind, found))
         return door.take(request, read, sender, NAME, verdict_answer)
 
     return receive

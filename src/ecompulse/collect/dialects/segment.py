@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, Final
-
-import msgspec
 
 from ecompulse.collect.answer import Answer, Request, Verdict, as_json
 from ecompulse.collect.body import json_body
 from ecompulse.collect.commit import Intake
 from ecompulse.collect.dialects import segment_names as names
-from ecompulse.collect.dialects.document import Found, Unmapped, mapped, one_object, unreadable
+from ecompulse.collect.dialects.document import Found, Unmapped, elements_at, mapped, one_element, one_object
 from ecompulse.collect.dialects.fields import coerced, due, event_id, first, renamed, settled, text, time
 from ecompulse.collect.door import Door
 from ecompulse.contract.event import SOURCES, text_limit
@@ -23,9 +22,6 @@ ASIDE: Final = "segment"
 """Where properties stand that share a name with the contract's but do not fit there."""
 
 _PRODUCT_TYPES: Final = ("product_view", "add_to_cart", "remove_from_cart")
-_batches = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_raws = msgspec.json.Decoder(list[msgspec.Raw])
-_anything = msgspec.json.Decoder()
 
 
 def answer(verdict: Verdict) -> Answer:
@@ -40,7 +36,7 @@ def receive_one(call: str) -> Callable[[Request, Door], Answer | Intake]:
         body, _ = json_body(request, door.config.body_max)
         found = one_object(body)
         sender = door.admit(request, _key(found))
-        read = mapped([(found, body)], lambda message: to_event(call, message, {}, sender.site))
+        read = mapped(one_element(found, body), lambda message: to_event(call, message, {}, sender.site))
         return door.take(request, read, sender, NAME, answer)
 
     return receive
@@ -49,13 +45,7 @@ def receive_one(call: str) -> Callable[[Request, Door], Answer | Intake]:
 def receive_batch(request: Request, door: Door) -> Answer | Intake:
     """The handler of `/v1/batch`."""
     body, _ = json_body(request, door.config.body_max)
-    try:
-        outer = _batches.decode(body)
-        around = {name: _anything.decode(raw) for name, raw in outer.items() if name != "batch"}
-        messages = [(_anything.decode(raw), bytes(raw)) for raw in _raws.decode(outer.get("batch", b"null"))]
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as wrong:
-        raise unreadable(body, "`batch` must be an array of messages" if "null" in str(wrong) else wrong) from None
-    one_object(body, r"batch\.\d+")
+    around, messages = elements_at(body, "batch")
     sender = door.admit(request, _key(around))
     read = mapped(messages, lambda message: to_event(message.get("type") or message.get("action"), message, around, sender.site))
     return door.take(request, read, sender, NAME, answer)
@@ -205,7 +195,10 @@ def _surroundings(context: Found) -> Found:
     found: Found = {}
     page, campaign = _object(context.get("page")), _object(context.get("campaign"))
     for inner, table in ((page, names.CONTEXT_PAGE), (campaign, names.CAMPAIGN), (context, names.CONTEXT)):
-        found |= {ours: inner[theirs] for theirs, ours in table.items() if isinstance(inner.get(theirs), str) and inner[theirs]}
+        for theirs, ours in table.items() if inner else ():
+            value = inner.get(theirs)
+            if value and isinstance(value, str):
+                found[ours] = value
     return found
 
 
@@ -215,7 +208,7 @@ def _source(message: Found, context: Found) -> str | None:
     if channel in SOURCES:
         return str(channel)
     library = str(_object(context.get("library")).get("name", "")).lower()
-    if context.get("device") or any(word in library for word in ("ios", "android", "swift", "kotlin", "react-native", "flutter")):
+    if context.get("device") or _MOBILE.search(library):
         return "mobile"
     if context.get("page") or library in ("analytics.js", "rudderlabs javascript sdk"):
         return "web"
@@ -227,10 +220,12 @@ def _metadata(message: Found, context: Found) -> Found:
     library, device, system = (_object(context.get(name)) for name in ("library", "device", "os"))
     rest = {name: value for name, value in message.items() if name not in _PLACED}
     platform = first(device, ("type",)) or system.get("name")
-    metadata: Found = {
-        **({"message": rest} if rest else {}),
-        **({"context": kept} if (kept := {name: value for name, value in context.items() if name != "ip"}) else {}),
-    }
+    kept = {name: value for name, value in context.items() if name != "ip"}
+    metadata: Found = {}
+    if rest:
+        metadata["message"] = rest
+    if kept:
+        metadata["context"] = kept
     if isinstance(platform, str):
         metadata["platform"] = platform.lower()[: text_limit("platform")]
     version = text(library.get("version"))
@@ -240,3 +235,4 @@ def _metadata(message: Found, context: Found) -> Found:
 
 
 _PLACED: Final = frozenset(names.ENVELOPE)
+_MOBILE: Final = re.compile("ios|android|swift|kotlin|react-native|flutter")

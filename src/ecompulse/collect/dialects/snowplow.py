@@ -10,7 +10,7 @@ import msgspec
 from ecompulse.collect.answer import Answer, Request, Verdict
 from ecompulse.collect.body import json_body
 from ecompulse.collect.commit import Intake
-from ecompulse.collect.dialects.document import Found, Unmapped, mapped, one_object, unreadable
+from ecompulse.collect.dialects.document import Found, Unmapped, elements_at, mapped
 from ecompulse.collect.dialects.fields import coerced, due, event_id, renamed, settled, time
 from ecompulse.collect.door import Door
 from ecompulse.contract.event import text_limit
@@ -33,11 +33,6 @@ TRANSACTION: Final = {"transaction_id": "order_id", "coupon_code": "coupon", "di
 PLACED: Final = frozenset({"e", "eid", "uid", "duid", "sid", "dtm", "ttm", "stm", "p", "tv", "ue_pr", "ue_px", "co", "cx", *EVERYWHERE})
 
 
-class _Payload(msgspec.Struct):
-    data: list[msgspec.Raw]
-
-
-_payloads = msgspec.json.Decoder(_Payload)
 _anything = msgspec.json.Decoder()
 
 
@@ -50,12 +45,7 @@ def receive(request: Request, door: Door) -> Answer | Intake:
     """Take a tracker's payload."""
     sender = door.admit(request)
     body, _ = json_body(request, door.config.body_max)
-    try:
-        raws = [bytes(raw) for raw in _payloads.decode(body).data]
-        events = [(_anything.decode(raw), raw) for raw in raws]
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as wrong:
-        raise unreadable(body, wrong) from None
-    one_object(body, r"data\.\d+")
+    _, events = elements_at(body, "data")
     return door.take(request, mapped(events, lambda found: to_event(found, sender.site)), sender, NAME, answer)
 
 

@@ -11,7 +11,7 @@ import msgspec
 from ecompulse.collect.answer import Answer, Request, Verdict
 from ecompulse.collect.body import JSON_TYPES, json_body
 from ecompulse.collect.commit import Intake
-from ecompulse.collect.dialects.document import mapped, one_object, unreadable
+from ecompulse.collect.dialects.document import Elements, elements_at, mapped, unreadable
 from ecompulse.collect.door import Door
 
 NAME: Final = "topics"
@@ -39,13 +39,16 @@ def receive(request: Request, door: Door) -> Answer | Intake:
     sender = door.admit(request)
     body, kind = json_body(request, door.config.body_max, TYPES)
     try:
-        values = [bytes(record.value) for record in _produces.decode(body).records]
-        objects = [_unpacked(value) if kind == BINARY else (_anything.decode(value), value) for value in values]
+        raws = [bytes(record.value) for record in _produces.decode(body).records]
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as wrong:
         raise unreadable(body, wrong) from None
-    one_object(body, r"records\.\d+\.value")
-    read = mapped(objects, lambda found: found)
-    return door.take(request, read, sender, NAME, partial(answer, len(objects)))
+    _, records = elements_at(body, "records", r"records\.\d+\.value")
+    if kind == BINARY:
+        values = [_unpacked(raw) for raw in raws]
+        elements = Elements([found for found, _ in values], lambda index: values[index][1], checked=False)
+    else:
+        elements = Elements([record.get("value") for record in records.events], raws.__getitem__, records.checked)
+    return door.take(request, mapped(elements, lambda found: found), sender, NAME, partial(answer, len(raws)))
 
 
 def _unpacked(value: bytes) -> tuple[Any, bytes]:
