@@ -20,11 +20,15 @@ import pyarrow as pa
 
 from bench.figures import ROOM, Figure
 from bench.requests import batches, shop_events
+from bench.segment import segment_batch
+from ecompulse.collect.dialects.document import elements_at, mapped
+from ecompulse.collect.dialects.segment import to_event
 from ecompulse.collect.recent import Recent
 from ecompulse.contract.check import Checked, check
 from ecompulse.contract.columns import LOGGED
 from ecompulse.contract.convert import to_columns
-from ecompulse.contract.read import read_events
+from ecompulse.contract.own import PACE_SECONDS
+from ecompulse.contract.read import Read, read_events
 from ecompulse.contract.rows import EventRows
 from ecompulse.contract.rules import violations
 from ecompulse.guard.privacy import scrub
@@ -73,6 +77,12 @@ def with_own_property(event: bytes) -> bytes:
     return event.replace(b'"properties":{', b'"properties":{"color":"red",', 1)
 
 
+def read_segment(body: bytes) -> Read:
+    """The events of a batch of Segment's."""
+    around, messages = elements_at(body, "batch")
+    return mapped(messages, lambda message: to_event(message["type"], message, around, "default"))
+
+
 def door(group: int, folder: Path) -> list[tuple[str, str, int, float]]:
     """From a request's bytes to the log, for groups of so many events."""
     many = shop_events(READ_EVENTS)
@@ -93,9 +103,15 @@ def door(group: int, folder: Path) -> list[tuple[str, str, int, float]]:
         return room, what, group, timed(work, events, repeats)
 
     usual, own = batches(many, size), batches([with_own_property(event) for event in many], size)
+    for bodies_of_kind in (usual, own):  # names of their own are learned once a second at most
+        for body in bodies_of_kind:
+            read_events(body)
+        time.sleep(PACE_SECONDS)
+    foreign = [segment_batch(many[start : start + size]) for start in range(0, len(many), size)]
     rows = [
         row("contract", "read: bytes to structs", lambda: [read_events(body) for body in usual], READ_EVENTS),
         row("contract", "… read: each with a property of its own", lambda: [read_events(body) for body in own], READ_EVENTS),
+        row("contract", "… read: a batch of Segment's SDK", lambda: [read_segment(body) for body in foreign], READ_EVENTS),
         row("contract", "check: all of it", lambda: check(read, now)),
         row("contract", "… to_columns: structs to columns", lambda: to_columns(read, now)),
         row("contract", "… violations: the rules", lambda: violations(columns)),
