@@ -15,11 +15,11 @@ from ecompulse.store.duckdb.bring_up import bring_up
 _LOCKS: Final = (
     "set global TimeZone = 'UTC'",
     "set enable_external_access = false",
-    "set allowed_configs = ['memory_limit']",
+    "set allowed_configs = ['memory_limit', 'max_vacuum_tasks']",
     "set lock_configuration = true",
 )
 """Nothing that is asked of the store reaches files, extensions or the network, nor can it be set
-otherwise, but for the limit that `memory` sets."""
+otherwise, but for the limits that `memory` and `checkpoints` set."""
 
 
 class Options(Struct, frozen=True):

@@ -16,6 +16,7 @@ import duckdb
 import pyarrow as pa
 
 from ecompulse.store import Addition, QueryError, StoreError
+from ecompulse.store.duckdb.checkpoints import Checkpoints
 from ecompulse.store.duckdb.connect import Database, Options
 from ecompulse.store.duckdb.deadlines import Deadlines
 from ecompulse.store.duckdb.insert import insert_rows, insert_tail
@@ -30,8 +31,6 @@ from ecompulse.store.duckdb.views import create as create_views
 
 logger = logging.getLogger(__name__)
 
-CHECKPOINT_BYTES: Final = 24 * 1024 * 1024
-"""The write-ahead log is folded into the database at this size, after about three full tails: a start after a crash reads it again."""
 _REFUSALS: Final = (duckdb.DataError, duckdb.IntegrityError, duckdb.InvalidInputException)
 """What the database says to rows for what they hold, in contrast to a full disk or too little memory."""
 
@@ -51,6 +50,7 @@ class DuckDBStore:
         options = options or Options()
         self._database = Database(folder, self.path, options)
         self._usage = Usage(self._database, options.memory_bytes, self._prepare)
+        self._checkpoints = Checkpoints(self._database, self._usage, self.path)
         self._letters = LetterRetention(self._database, self._writing)
         self._merging = Merging(self._database, self._writing)
         connection = self._database.cursor()
@@ -132,7 +132,7 @@ class DuckDBStore:
                 rows = self._written(self._frozen, id_runs, state)
         except duckdb.Error as error:
             raise StoreError(f"{self.path}: {count} rows could not be written: {error}") from error
-        self._checkpoint()
+        self._checkpoints.fold(self._written_rows)
         self._usage.rest()
         return rows
 
@@ -195,16 +195,6 @@ class DuckDBStore:
         finally:
             writer.close()
 
-    def _checkpoint(self) -> None:
-        wal = self.path.with_name(self.path.name + ".wal")
-        bytes_max = 0 if self._usage.due else CHECKPOINT_BYTES
-        if wal.exists() and wal.stat().st_size > bytes_max:
-            try:
-                with self._usage.work():
-                    self._database.cursor().execute("checkpoint")
-            except duckdb.Error as error:
-                logger.info("checkpoint put off: %s", error)  # another transaction is at work; the next flush tries again
-
     def keep_letters(self, keep: Keep, now: float) -> Kept:
         """Let dead letters beyond these limits go, the oldest first, counted in `dead_letters_let_go`. One thread at a time.
 
@@ -213,9 +203,12 @@ class DuckDBStore:
         """
         try:
             with self._usage.work():
-                return self._letters.keep(keep, now)
+                kept = self._letters.keep(keep, now)
         except duckdb.Error as error:
             raise StoreError(f"{self.path}: dead letters beyond their limits are still there: {error}") from error
+        if kept.by_age or kept.by_size:
+            self._checkpoints.deleted()
+        return kept
 
     def merge_sums(self, now: float, seconds: float, stopped: Callable[[], bool]) -> dict[str, Merged]:
         """Merge sums of finished hours for so many seconds: see `Merging.merge`. One thread at a time.
@@ -229,7 +222,8 @@ class DuckDBStore:
         except duckdb.Error as error:
             raise StoreError(f"{self.path}: sums of finished hours are not merged yet: {error}") from error
         if any(one.before for one in merged.values()):
-            self._checkpoint()  # a store to which nothing is added has no flush that would
+            self._checkpoints.deleted()
+            self._checkpoints.fold(self._written_rows)  # a store to which nothing is added has no flush that would
             self._usage.rest()
         return merged
 

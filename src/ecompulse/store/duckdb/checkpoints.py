@@ -1,0 +1,63 @@
+"""When the write-ahead log is folded into the database, and whether row groups are joined on that occasion.
+
+A checkpoint joins row groups that are not full, so that a store that is written a little at a time is scanned in large pieces, and gives
+back the room of rows that were deleted. For that it writes up to four row groups again, full ones among them, which takes three times as
+long as writing their rows did. So it does that while there is little to write; what is left beside each other meanwhile is joined then.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from ecompulse.store.duckdb.connect import Database
+from ecompulse.store.duckdb.usage import Usage
+
+logger = logging.getLogger(__name__)
+
+CHECKPOINT_BYTES: Final = 24 * 1024 * 1024
+"""The write-ahead log is folded into the database at this size, after about three full tails: a start after a crash reads it again."""
+ROW_GROUP_ROWS: Final = 122_880
+"""Rows of a full row group."""
+JOINS_MAX: Final = 100
+"""Joins that one checkpoint may make: DuckDB's own limit."""
+
+
+class Checkpoints:
+    """The checkpoints of one database, at `path`. Any thread may call any method."""
+
+    def __init__(self, database: Database, usage: Usage, path: Path) -> None:
+        self._database, self._usage = database, usage
+        self._wal = path.with_name(path.name + ".wal")
+        self._lock = threading.Lock()
+        self._deleted = False
+
+    def deleted(self) -> None:
+        """Say that rows were deleted: the next checkpoint gives their room back."""
+        self._deleted = True
+
+    def fold(self, rows: int) -> None:
+        """Make a checkpoint if one is due; not while another thread does.
+
+        Args:
+            rows: events in the database. Where they fill their last row group the store is written at full pace, and nothing is joined.
+        """
+        bytes_max = 0 if self._usage.due else CHECKPOINT_BYTES
+        if not self._wal.exists() or self._wal.stat().st_size <= bytes_max or not self._lock.acquire(blocking=False):
+            return
+        at_full_pace = rows > 0 and rows % ROW_GROUP_ROWS == 0
+        deleted, self._deleted = self._deleted, False
+        joins = 0 if at_full_pace and not deleted and not self._usage.due else JOINS_MAX
+        try:
+            with self._usage.work(), self._database.cursor() as cursor:
+                cursor.execute(f"set global max_vacuum_tasks = {joins}")
+                cursor.execute("checkpoint")
+        except duckdb.Error as error:
+            self._deleted |= deleted
+            logger.info("checkpoint put off: %s", error)  # another transaction is at work; the next flush tries again
+        finally:
+            self._lock.release()
