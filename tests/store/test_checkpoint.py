@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from tests.analyze.stocked import DAY, Stocked, event
-from tests.store.merging import merge
 
 from ecompulse.store.duckdb import DuckDBStore, checkpoints
 from ecompulse.store.duckdb.database import FLUSHES_SEEN
@@ -65,14 +63,13 @@ def test_once_it_is_calm_they_are_joined(stocked: Stocked) -> None:
     assert row_groups(stocked.store) == [2 * FULL + 2]
 
 
-def test_room_of_deleted_rows_is_given_back_at_full_pace_too(stocked: Stocked, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_at_full_pace_they_are_joined_now_and_then(stocked: Stocked, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(2):
         flush(stocked, FULL)
-    with monkeypatch.context() as without:
-        without.setattr(checkpoints, "CHECKPOINT_BYTES", 10**9)
-        assert merge(stocked.store, DAY + timedelta(days=2))["session_parts"].before > 0
+    monkeypatch.setattr(checkpoints, "JOIN_SECONDS", 0)
     flush(stocked, FULL)
     assert row_groups(stocked.store) == [3 * FULL]
+    monkeypatch.setattr(checkpoints, "JOIN_SECONDS", 600)
     flush(stocked, FULL)
     assert row_groups(stocked.store) == [3 * FULL, FULL]
 

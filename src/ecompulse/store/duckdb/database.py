@@ -203,12 +203,9 @@ class DuckDBStore:
         """
         try:
             with self._usage.work():
-                kept = self._letters.keep(keep, now)
+                return self._letters.keep(keep, now)
         except duckdb.Error as error:
             raise StoreError(f"{self.path}: dead letters beyond their limits are still there: {error}") from error
-        if kept.by_age or kept.by_size:
-            self._checkpoints.deleted()
-        return kept
 
     def merge_sums(self, now: float, seconds: float, stopped: Callable[[], bool]) -> dict[str, Merged]:
         """Merge sums of finished hours for so many seconds: see `Merging.merge`. One thread at a time.
@@ -222,7 +219,6 @@ class DuckDBStore:
         except duckdb.Error as error:
             raise StoreError(f"{self.path}: sums of finished hours are not merged yet: {error}") from error
         if any(one.before for one in merged.values()):
-            self._checkpoints.deleted()
             self._checkpoints.fold(self._written_rows)  # a store to which nothing is added has no flush that would
             self._usage.rest()
         return merged
