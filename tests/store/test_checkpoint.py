@@ -60,7 +60,9 @@ def test_at_full_pace_no_row_group_is_written_again(stocked: Stocked) -> None:
 def test_once_it_is_calm_they_are_joined(stocked: Stocked) -> None:
     for rows in (FULL, FULL, 2):
         flush(stocked, rows)
-    assert row_groups(stocked.store) == [2 * FULL + 2]
+    assert row_groups(stocked.store) == [FULL, FULL, 2], "it may have been a pause"
+    flush(stocked, 3)
+    assert row_groups(stocked.store) == [2 * FULL + 5]
 
 
 def test_at_full_pace_they_are_joined_now_and_then(stocked: Stocked, monkeypatch: pytest.MonkeyPatch) -> None:

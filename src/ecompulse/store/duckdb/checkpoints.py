@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -34,22 +33,27 @@ JOIN_SECONDS: Final = 600.0
 class Checkpoints:
     """The checkpoints of one database, at `path`. Any thread may call any method."""
 
-    def __init__(self, database: Database, usage: Usage, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
-        self._database, self._usage, self._clock = database, usage, clock
+    def __init__(self, database: Database, usage: Usage, path: Path) -> None:
+        self._database, self._usage = database, usage
         self._wal = path.with_name(path.name + ".wal")
         self._lock = threading.Lock()
-        self._joined_at = clock()
+        self._joined_at = time.monotonic()
+        self._partly = False
+        """Whether the last row group was not full when this was last asked."""
 
     def fold(self, rows: int) -> None:
         """Make a checkpoint if one is due; not while another thread does.
 
         Args:
-            rows: events in the database. Where they fill their last row group the store is written at full pace.
+            rows: events in the database. Where they do not fill their last row group, now as the last time, there is little to write; once
+                may be a pause, after which a tail fills it.
         """
+        before, self._partly = self._partly, rows == 0 or rows % ROW_GROUP_ROWS != 0
+        at_full_pace = not (before and self._partly)
         bytes_max = 0 if self._usage.due else CHECKPOINT_BYTES
         if not self._wal.exists() or self._wal.stat().st_size <= bytes_max or not self._lock.acquire(blocking=False):
             return
-        now, at_full_pace = self._clock(), rows > 0 and rows % ROW_GROUP_ROWS == 0
+        now = time.monotonic()
         joins = 0 if at_full_pace and now - self._joined_at < JOIN_SECONDS else JOINS_MAX
         try:
             with self._usage.work(), self._database.cursor() as cursor:
