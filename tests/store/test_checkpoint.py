@@ -65,13 +65,12 @@ def test_once_it_is_calm_they_are_joined(stocked: Stocked) -> None:
     assert row_groups(stocked.store) == [2 * FULL + 5]
 
 
-def test_at_full_pace_they_are_joined_now_and_then(stocked: Stocked, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_at_full_pace_they_are_joined_now_and_then(stocked: Stocked) -> None:
     for _ in range(2):
         flush(stocked, FULL)
-    monkeypatch.setattr(checkpoints, "JOIN_SECONDS", 0)
+    stocked.store._checkpoints._joined_at -= checkpoints.JOIN_SECONDS
     flush(stocked, FULL)
     assert row_groups(stocked.store) == [3 * FULL]
-    monkeypatch.setattr(checkpoints, "JOIN_SECONDS", 600)
     flush(stocked, FULL)
     assert row_groups(stocked.store) == [3 * FULL, FULL]
 
