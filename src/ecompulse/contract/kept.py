@@ -6,6 +6,7 @@ import re
 from typing import Any, Final
 
 import msgspec
+from msgspec import Struct
 
 from ecompulse.contract.event import (
     ENVELOPE_FIELDS,
@@ -76,7 +77,7 @@ def _whole(values: Any) -> Any:
     return {**values, **{name: int(value) for name, value in written.items()}} if written else values
 
 
-def rest_json(rest: dict[str, Any] | None, where: str) -> str | None:
+def rest_json(rest: dict[str, Any] | Struct | None, where: str) -> str | None:
     """What the contract does not name of the object at `where`, as JSON; `Wrong` where that is more than is kept."""
     if rest is None:
         return None

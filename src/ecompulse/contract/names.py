@@ -19,7 +19,8 @@ TWICE: Final = "appears twice in one object: leave one of them out"
 SMALL: Final = 8_192
 """Bytes up to which counting in Python's bytes is quicker than in an array."""
 _OTHERS: Final = tuple(b"\n\r\t!")
-_NESTING: Final = frozenset((dict, list))
+NESTING: Final = frozenset((dict, list))
+"""Types of decoded values that hold others."""
 _STEP: Final = 1 << 18
 """Bytes looked at in one go: small enough for the cache."""
 
@@ -66,22 +67,24 @@ def names_in(value: Any) -> int:
     for one in inside:  # grows as it is gone through: a value may be nested more deeply than Python likes to call
         if type(one) is dict:
             names += len(one)
-            inside += [inner for inner in one.values() if type(inner) in _NESTING]
+            inside += [inner for inner in one.values() if type(inner) in NESTING]
         elif type(one) is list:
-            inside += [inner for inner in one if type(inner) in _NESTING]
+            inside += [inner for inner in one if type(inner) in NESTING]
     return names
 
 
-def twice(text: bytes, value: Any, but: str | None = None) -> str | None:
-    """The path of a name that stands twice in one object of the JSON text that was decoded to `value`; None where there is none.
+def surely_none_twice(text: bytes, value: Any) -> bool:
+    """Whether counting tells that no name stands twice in any object of the JSON text that was decoded to `value`."""
+    return names_at_most(text) == names_in(value)
 
-    `but` is a pattern (a regular expression) of paths that are not looked into.
-    """
-    return None if names_at_most(text) == names_in(value) else first_twice(text, but)
+
+def twice(text: bytes, value: Any) -> str | None:
+    """The path of a name that stands twice in one object of the JSON text that was decoded to `value`; None where there is none."""
+    return None if surely_none_twice(text, value) else first_twice(text)
 
 
 def first_twice(text: bytes, but: str | None = None) -> str | None:
-    """The same by looking at every name."""
+    """The same by looking at every name. `but` is a pattern (a regular expression) of paths that are not looked into."""
     doubled: list[_Doubled] = []
 
     def of_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

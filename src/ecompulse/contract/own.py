@@ -18,7 +18,9 @@ import msgspec
 from msgspec import Raw, Struct
 from msgspec.json import Decoder
 
-from ecompulse.contract.event import REST_LIMIT, Event, Metadata, Properties
+from ecompulse.contract.event import Event, Metadata, Properties
+from ecompulse.contract.kept import Wrong, rest_json
+from ecompulse.contract.names import NESTING
 from ecompulse.contract.rows import EventRows, Rest, Values
 
 ENOUGH: Final = 8
@@ -33,8 +35,6 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_$][A-Za-z0-9_$.:/ -]{0,63}")
 """What may be learned: nothing that JSON could write in two ways."""
 
 _names_of = Decoder(dict[str, Raw]).decode
-_encode = msgspec.json.Encoder().encode
-_NESTING: Final = frozenset((dict, list))
 
 
 class Place:
@@ -55,10 +55,12 @@ class Place:
         return {n: self._json(own) for n, row in enumerate(rows) if (own := row[start:]) != nothing and own}
 
     def _json(self, own: Values) -> str | None:
-        if not _NESTING.isdisjoint(map(type, own)):
+        if not NESTING.isdisjoint(map(type, own)):
             return None
-        text: bytes = _encode(self._rest(*own))
-        return text.decode() if len(text) <= REST_LIMIT else None
+        try:
+            return rest_json(self._rest(*own), "")
+        except Wrong:
+            return None
 
 
 class Reader:

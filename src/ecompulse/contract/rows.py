@@ -130,8 +130,9 @@ class EventRows(Sequence[Event]):
 
     def keep(self, place: int, rest: Rest | None) -> None:
         """Let an event hold beside what was named this, and nothing else."""
-        self.rests.pop(place, None)
-        if rest is not None:
+        if rest is None:
+            self.rests.pop(place, None)
+        else:
             self.rests[place] = rest
 
     def without(self, gone: set[int]) -> EventRows:

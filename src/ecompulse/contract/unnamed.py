@@ -13,7 +13,7 @@ from msgspec import Raw
 from msgspec.json import Decoder
 
 from ecompulse.contract.kept import ENVELOPE, ITEM, METADATA, PROPERTY, Wrong, may_nest_too_deeply, rest_json
-from ecompulse.contract.names import names_in
+from ecompulse.contract.names import NESTING, names_in
 from ecompulse.contract.rows import Rest
 from ecompulse.contract.unreadable import MALFORMED
 
@@ -21,7 +21,6 @@ _object = Decoder(dict[str, Raw] | None).decode
 _lines = Decoder(list[dict[str, Raw]] | None).decode
 _value = Decoder().decode
 _NO_NAMES: Final[Mapping[str, Raw]] = {}
-_NESTING: Final = frozenset((dict, list))
 
 
 class Unsure(Exception):
@@ -75,7 +74,7 @@ class _Rest:
         if known.issuperset(names):
             return None
         values: dict[str, Any] = {name: _value(raw) for name, raw in names.items() if name not in known}
-        if not _NESTING.isdisjoint(map(type, values.values())):
+        if not NESTING.isdisjoint(map(type, values.values())):
             if may_nest_too_deeply(self._event):
                 raise Unsure
             self.names += names_in(values) - len(values)

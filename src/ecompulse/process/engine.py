@@ -28,6 +28,7 @@ from ecompulse.process.outcomes import GROUPED_BY, count, key_of
 from ecompulse.process.step import Context, StepFailed, Steps
 from ecompulse.store import Addition, LedgerKey, PlacedLetter, StoreError
 from ecompulse.store.duckdb import DuckDBStore
+from ecompulse.store.duckdb.relations import ROW_GROUP_ROWS
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ more than a third of it makes the next one wait for more company, up to `PACE_SE
 three of 700 do. Twice as long, an event under load could be queried 10 ms later, and 10,000 events a second cost 31 % of a core, not 38."""
 ROUND_EVENTS: Final = 30_720
 """Events of a round at most: 50 ms of work, about 40 MB, and a quarter of a row group, so that a full tail is a whole one."""
-TAIL_ROWS: Final = 122_880
+TAIL_ROWS: Final = ROW_GROUP_ROWS
 """A row group of DuckDB. A transaction of whole ones goes past its write-ahead log, and no checkpoint writes them again. Any other number
 of rows costs two to three times as much; and where it leaves a row group that is not full, one of the next checkpoints joins it with all
 that follow, and writes those again. So the tail is cut where the table is a multiple of these."""

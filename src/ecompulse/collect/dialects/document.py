@@ -11,7 +11,7 @@ from msgspec import Raw, Struct
 from msgspec.structs import replace
 
 from ecompulse.collect.answer import Refused, problem
-from ecompulse.contract.names import TWICE, first_twice, names_at_most, names_in, twice
+from ecompulse.contract.names import TWICE, first_twice, surely_none_twice, twice
 from ecompulse.contract.read import Read, Rejection, from_dicts
 
 Found = dict[str, Any]
@@ -102,7 +102,7 @@ def elements_of(body: bytes) -> Elements:
     except _WRONG as wrong:
         raise unreadable(body, wrong) from None
     raws = cache(lambda: _raws.decode(body))
-    return Elements(events, lambda index: bytes(raws()[index]), names_at_most(body) == names_in(events))
+    return Elements(events, lambda index: bytes(raws()[index]), surely_none_twice(body, events))
 
 
 def _must_not_be_twice(body: bytes, found: Found, but: str) -> bool:
@@ -111,7 +111,7 @@ def _must_not_be_twice(body: bytes, found: Found, but: str) -> bool:
     Raises:
         Refused: 400 where a name stands twice elsewhere.
     """
-    if names_at_most(body) == names_in(found):
+    if surely_none_twice(body, found):
         return True
     path = first_twice(body, but)
     if path is not None:

@@ -9,11 +9,11 @@ from typing import Final
 import duckdb
 
 from ecompulse.store import StoreError
-from ecompulse.store.duckdb.relations import MIGRATIONS, REMADE, SUMS
+from ecompulse.store.duckdb.relations import MIGRATIONS, REMADE, ROW_GROUP_ROWS, SUMS
 
 logger = logging.getLogger(__name__)
 
-REMAKE_ROWS: Final = 4 * 122_880
+REMAKE_ROWS: Final = 4 * ROW_GROUP_ROWS
 """Events whose sums are made at once: some seconds, and far from the memory limit."""
 
 

@@ -16,14 +16,13 @@ from typing import Final
 import duckdb
 
 from ecompulse.store.duckdb.connect import Database
+from ecompulse.store.duckdb.relations import ROW_GROUP_ROWS
 from ecompulse.store.duckdb.usage import Usage
 
 logger = logging.getLogger(__name__)
 
 CHECKPOINT_BYTES: Final = 24 * 1024 * 1024
 """The write-ahead log is folded into the database at this size, after about three full tails: a start after a crash reads it again."""
-ROW_GROUP_ROWS: Final = 122_880
-"""Rows of a full row group."""
 JOINS_MAX: Final = 1
 """Joins that one checkpoint makes of each table at most. DuckDB's own limit is 100: minutes, once much has been written at full pace."""
 JOIN_SECONDS: Final = 600.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 import pyarrow as pa
 
-from ecompulse.store.duckdb.relations import IDENTITIES, sums_of
+from ecompulse.store.duckdb.relations import IDENTITIES, sum_queries
 from ecompulse.store.duckdb.tail import Tail, ledger_table, letters_table, replayed_table
 
 
@@ -32,7 +32,7 @@ def insert_rows(writer: duckdb.DuckDBPyConnection, rows: pa.Table) -> None:
     """Write rows and their sums, in the writer's transaction."""
     writer.register("flushing", rows)
     writer.execute("insert into events select * from flushing")
-    for table, query in sums_of(rows).items():
+    for table, query in sum_queries(rows).items():
         writer.execute(f"insert into {table} {query.format(rows='flushing')}")
     writer.execute(
         f"insert into identities select * from ({IDENTITIES.format(rows='flushing')}) n where not exists (select 1 from identities i "

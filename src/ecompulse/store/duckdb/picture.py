@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from ecompulse.contract.columns import STORED
 from ecompulse.store import LedgerKey
-from ecompulse.store.duckdb.relations import IDENTITIES, SUMS, sums_of
+from ecompulse.store.duckdb.relations import IDENTITIES, SUMS, sum_queries
 from ecompulse.store.duckdb.tail import ROWS, Block, Tail, ledger_table, letters_table, replayed_table
 
 BLOCK_ROWS: Final = 8_192
@@ -122,7 +122,7 @@ class Picture:
 
 def sums(rows: pa.Table, cursor: duckdb.DuckDBPyConnection) -> Block:
     """The rows of each relation of `SUMMED` that come of these rows; unsigned numbers of 128 bits as text, since Arrow has none."""
-    queries = {**SUMMED, **sums_of(rows)}
+    queries = {**SUMMED, **sum_queries(rows)}
     cursor.register(_BLOCK, rows)
     try:
         return {table: _in_arrow(cursor.sql(query.format(rows=_BLOCK))) for table, query in queries.items()}

@@ -9,6 +9,9 @@ import pyarrow as pa
 from ecompulse.contract.ddl import duckdb_events
 from ecompulse.store.duckdb.letters import LET_GO
 
+ROW_GROUP_ROWS: Final = 122_880
+"""Rows of a full row group of a table."""
+
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     (
         duckdb_events(),
@@ -151,7 +154,7 @@ SUMS: Final = {"order_items": ORDER_ITEMS, "minute_totals": MINUTE_TOTALS, "sess
 """Table → the query (a format string) that makes its rows from the events `{rows}`."""
 
 
-def sums_of(rows: pa.Table) -> dict[str, str]:
+def sum_queries(rows: pa.Table) -> dict[str, str]:
     """`SUMS` for just these events."""
     return SUMS if rows.column("session_id").null_count else {**SUMS, "session_parts": SESSION_PARTS_WITH_ID}
 

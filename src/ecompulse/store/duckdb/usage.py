@@ -14,6 +14,7 @@ import duckdb
 from ecompulse.store import QueryError, QueryTimeout, StoreError
 from ecompulse.store.duckdb.connect import Database
 from ecompulse.store.duckdb.memory import Memory
+from ecompulse.store.duckdb.relations import ROW_GROUP_ROWS
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +22,7 @@ CURSORS_MAX: Final = 16
 """Questions at once; one more waits. Each holds a connection of about 200 kB."""
 CLOSING_SECONDS: Final = 1.0
 """How long interrupted questions may take to end; a database that is closed under one ends the process."""
-REOPEN_ROWS: Final = 100 * 122_880
+REOPEN_ROWS: Final = 100 * ROW_GROUP_ROWS
 """Rows that are written before the database is opened anew, which takes 50 ms. It keeps in memory what it knows of each row group that it
 wrote, 200 kB for one of events: 125 MB an hour at 20,000 events a second. Of those that it finds in its file it reads what is asked for."""
 REOPEN_SECONDS: Final = 1.0
