@@ -9,9 +9,10 @@ from typing import Any, Final
 from bench.figures import Figure, Limit
 from bench.load import Load, Outcome
 from bench.measures.door import checked_per_second
-from bench.requests import batches, shop_events
+from bench.requests import Fields, batches, shop_events
 from bench.run_of import Setting, generate
 from bench.system import System, Trouble, cpu_seconds, running, wait_for
+from bench.usual import COLUMNS
 
 BATCH = 100
 COLLECTORS: Final = (1, 2, 4)
@@ -21,20 +22,22 @@ CATCH_UP_SECONDS = 60.0
 
 def end_to_end(setting: Setting) -> list[Figure]:
     """Batches of 100 with one collector, two and four, in rounds; the clock stops when the last event can be queried."""
-    bodies = batches(shop_events(64 * BATCH), BATCH)
-    return [_with(setting, collectors, bodies) for collectors in COLLECTORS]
+    return [*(_with(setting, collectors) for collectors in COLLECTORS), _with(setting, 1, "usual")]
 
 
-def _with(setting: Setting, collectors: int, bodies: list[bytes]) -> Figure:
+def _with(setting: Setting, collectors: int, fields: Fields = "all") -> Figure:
+    bodies = batches(shop_events(64 * BATCH, fields=fields), BATCH)
     rounds, limits = [], []
-    with running(setting.folder / f"collectors-{collectors}", collectors=collectors) as system:
+    with running(setting.folder / f"{fields}-{collectors}", collectors=collectors) as system:
         for turn in range(setting.rounds):
             limits.append(checked_per_second(bodies, 1.0))
-            rounds.append(through(system, setting.seconds, turn))
+            rounds.append(through(system, setting.seconds, turn, fields))
     per_second, detail = middle(rounds)
     limit = Limit("decoding and checking the same bytes on one core", statistics.median(limits))
     doors = "1 collector" if collectors == 1 else f"{collectors} collectors"
     title = f"HTTP to a row that can be queried, batches of {BATCH}, {doors}, load on the same cores"
+    if fields == "usual":
+        return Figure("end-to-end-usual", f"{title}, events with the usual {COLUMNS} fields", per_second, "events/s", limit, detail)
     return Figure(f"end-to-end-{collectors}", title, per_second, "events/s", limit, detail)
 
 
@@ -45,13 +48,13 @@ def middle(rounds: list[tuple[float, dict[str, Any]]]) -> tuple[float, dict[str,
     return per_second, {"rounds": [round(done) for done, _ in rounds], **detail}
 
 
-def through(system: System, seconds: float, seed: int = 1) -> tuple[float, dict[str, Any]]:
+def through(system: System, seconds: float, seed: int = 1, fields: Fields = "all") -> tuple[float, dict[str, Any]]:
     """Events a second from HTTP to a row that can be queried, after a short load that warms up, and what there is to say about it."""
-    generate(Load([system.collect], CONNECTIONS, min(1.0, seconds), BATCH, seed=seed + 98))
+    generate(Load([system.collect], CONNECTIONS, min(1.0, seconds), BATCH, seed=seed + 98, fields=fields))
     drained(system)
     before, rows_before = used(system), stored(system)
     began = time.perf_counter()
-    sent = generate(Load([system.collect], CONNECTIONS, seconds, BATCH, seed=seed))
+    sent = generate(Load([system.collect], CONNECTIONS, seconds, BATCH, seed=seed, fields=fields))
     started = time.perf_counter() - sent.seconds
     behind = sent.events - (stored(system) - rows_before)
     drained(system)

@@ -1,13 +1,15 @@
 """Peers fed the same events in the same run: QuestDB over its line protocol, its commits synced and not, and Spark from files to Parquet.
 
-QuestDB gets the same events from the same generator over as many connections, with its own deduplication, into 16 columns. Spark reads
-files of them (no HTTP, nothing to acknowledge) in a stream that leaves out repeated ids and writes Parquet. Both do less than ecompulse
-does with an event, which is said beside the figures.
+QuestDB gets the same events from the same generator over as many connections, with its own deduplication: once those with all the fields
+that the shop sends, of which it keeps the usual ones, and once those with just these, so that both are sent the same. Spark reads files
+of them (no HTTP, nothing to acknowledge) in a stream that leaves out repeated ids and writes Parquet. Both do less than ecompulse does
+with an event, which is said beside the figures.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import shutil
 import statistics
@@ -26,9 +28,10 @@ from bench.figures import Figure, Limit
 from bench.lines import TABLE
 from bench.load import Load
 from bench.measures.end_to_end import through
-from bench.requests import Renewed, shop_events
+from bench.requests import Fields, Renewed, shop_events
 from bench.run_of import ROOT, Setting, generate
 from bench.system import Trouble, ask, free_port, running, wait_for
+from bench.usual import COLUMNS
 
 ARTIFACT: Final = "org.questdb:questdb:9.2.2"
 JAR: Final = Path(os.environ.get("ECOMPULSE_BENCH_QUESTDB", stock.CACHE / "questdb-9.2.2.jar"))
@@ -41,39 +44,44 @@ SPARK_EVENTS_A_SECOND: Final = 50_000
 SPARK_SECONDS_MAX: Final = 240
 QUESTDB: Final = {"nosync": "without fsync", "sync": "with fsync"}
 """How QuestDB commits → in words."""
+SENT: Final[dict[Fields, tuple[str, str]]] = {
+    "all": ("", f"same events, of which it keeps {COLUMNS} of 49 fields"),
+    "usual": (", events with the usual fields", f"same events, the same {COLUMNS} fields on both sides"),
+}
+"""What is sent → in words: to both, and what QuestDB has of it."""
+TITLE: Final = "HTTP to a row that can be queried, acknowledged after fsync, beside"
 WARM_SECONDS: Final = 3.0
 """Before it is measured: Java compiles what runs often."""
 
 
 def peers(setting: Setting) -> list[Figure]:
     """Ours and QuestDB in turn, then Spark; the figure is ours, and its limit the peer's, both in the middle of the rounds."""
-    ours: list[float] = []
-    theirs: dict[str, list[float]] = {mode: [] for mode in QUESTDB}
+    ours: dict[Fields, list[float]] = {fields: [] for fields in SENT}
+    theirs: dict[tuple[Fields, str], list[float]] = {(fields, mode): [] for fields in SENT for mode in QUESTDB}
     with contextlib.ExitStack() as until:
-        system = until.enter_context(running(setting.folder / "ours", collectors=2))
+        system = until.enter_context(running(setting.folder / "ours", collectors=1))
         ports = {mode: until.enter_context(_questdb(setting.folder / mode, mode)) for mode in QUESTDB}
         for port in ports.values():
             ask_sql(port, TABLE)
-            _theirs(port, WARM_SECONDS, 99)
-        for turn in range(setting.rounds):
-            ours.append(through(system, setting.seconds, turn)[0])
+            _theirs(port, WARM_SECONDS, 99, "all")
+        for turn, fields in itertools.product(range(setting.rounds), SENT):
+            ours[fields].append(through(system, setting.seconds, turn, fields)[0])
             for mode, port in ports.items():
-                theirs[mode].append(_theirs(port, setting.seconds, turn))
-    middle = statistics.median(ours)
-    title = "HTTP to a row that can be queried, acknowledged after fsync, beside"
+                theirs[fields, mode].append(_theirs(port, setting.seconds, turn, fields))
     figures = []
-    for mode, words in QUESTDB.items():
-        limit = Limit(
-            f"QuestDB 9.2.2 {words} in the same run, same events, load and connections, 16 columns", statistics.median(theirs[mode])
-        )
-        detail = {"rounds": [round(one) for one in ours], "limit_rounds": [round(one) for one in theirs[mode]]}
-        figures.append(Figure(f"beside-questdb-{mode}", f"{title} QuestDB {words}", middle, "events/s", limit, detail))
-    return [*figures, _beside_spark(setting, f"{title} Spark", middle)]
+    for (fields, mode), rounds in theirs.items():
+        words, sent = SENT[fields]
+        limit = Limit(f"QuestDB 9.2.2 {QUESTDB[mode]} in the same run, same load and connections, {sent}", statistics.median(rounds))
+        detail = {"rounds": [round(one) for one in ours[fields]], "limit_rounds": [round(one) for one in rounds]}
+        title = f"{TITLE} QuestDB {QUESTDB[mode]}{words}"
+        name = f"beside-questdb-{mode}" if fields == "all" else f"beside-questdb-{mode}-{fields}"
+        figures.append(Figure(name, title, statistics.median(ours[fields]), "events/s", limit, detail))
+    return [*figures, _beside_spark(setting, f"{TITLE} Spark", statistics.median(ours["all"]))]
 
 
-def _theirs(port: int, seconds: float, seed: int) -> float:
+def _theirs(port: int, seconds: float, seed: int, fields: Fields) -> float:
     before = _rows(port)
-    sent = generate(Load([port], CONNECTIONS, seconds, BATCH, seed=seed, form="line"))
+    sent = generate(Load([port], CONNECTIONS, seconds, BATCH, seed=seed, fields=fields, form="line"))
     started = time.perf_counter() - sent.seconds
     if sent.failed:
         raise Trouble(f"QuestDB did not take {sent.failed} requests")
