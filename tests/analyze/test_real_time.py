@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pyarrow as pa
 import pytest
 from tests.analyze.stocked import DAY, Stocked, event, purchase
 
-from ecompulse.analyze.listing import events, letter_groups, letters, letters_by_id
+from ecompulse.analyze.cursor import cursor
+from ecompulse.analyze.listing import SPANS, events, letter_groups, letters, letters_by_id
 from ecompulse.analyze.parameters import Shop
 from ecompulse.analyze.real_time import parse, real_time
 from ecompulse.analyze.recommend import recommend
+from ecompulse.analyze.rows import time_text
 from ecompulse.analyze.wrong import WrongParameter
 from ecompulse.contract.columns import STORED, DeadLetter
 from ecompulse.store import Addition, PlacedLetter
@@ -127,6 +130,17 @@ def test_events_are_listed_from_the_newest_page_by_page_without_a_gap(stocked: S
         seen += [item["event_id"] for item in page["items"]]
         after = page["next"]
     assert len(seen) == len(set(seen)) == 50
+
+
+def test_a_list_holds_what_lies_where_two_steps_meet_once_and_what_lies_beyond_the_last(stocked: Stocked) -> None:
+    moments = {DAY - span + timedelta(microseconds=n) for span in (*SPANS, 3 * SPANS[-1]) for n in (-1, 0, 1)}
+    stocked.add([event("page_view", DAY, received_at=moment) for moment in moments])
+
+    seen = [time_text(moment) for moment in sorted(moments, reverse=True)]
+    for limit in (len(moments) - 1, len(moments)):
+        page = events(stocked, {"after": cursor(DAY, UUID(int=0))}, limit)
+        assert [item["received_at"] for item in page["items"]] == seen[:limit]
+        assert (page["next"] is None) == (limit == len(moments))
 
 
 def test_events_are_found_by_visitor_type_text_and_id(stocked: Stocked) -> None:
