@@ -26,6 +26,7 @@ from ecompulse.log.sqlite import file, packed
 from ecompulse.log.sqlite.counts import before, between
 from ecompulse.log.sqlite.end import EndMark, told_end
 from ecompulse.log.sqlite.exchange import companion, exchange
+from ecompulse.log.sqlite.fold import Folding
 from ecompulse.log.sqlite.retain import positions_of_readers
 from ecompulse.log.sqlite.salvage import salvage
 
@@ -54,6 +55,7 @@ class SqliteAppender:
         self.folder, self.bytes_max, self.file_bytes = folder, bytes_max, file_bytes
         self.partition, self._lock = take(folder, partition)
         self._file: sqlite3.Connection | None = None
+        self._folding = Folding(folder)
         self._formats: dict[bytes, int] = {}
         self._path = folder
         self._written = 0
@@ -106,9 +108,12 @@ class SqliteAppender:
         self._end = offset + entry.count
         self._mark.tell(self._end)
         add(self._received, entry.received)
-        self._written += len(entry.events or b"") + len(entry.rejected or b"")
+        size = len(entry.events or b"") + len(entry.rejected or b"")
+        self._written += size
         if self._written >= self.file_bytes:
             self._roll()
+        else:
+            self._fold(connection, size)
         return offset
 
     def begin(self) -> None:
@@ -126,6 +131,7 @@ class SqliteAppender:
     def close(self) -> None:
         """See `ecompulse.log.Appender.close`."""
         if self._file is not None:
+            self._folding.close()
             self._file.close()
             self._file = None
         self._mark.close()
@@ -176,13 +182,11 @@ class SqliteAppender:
         try:
             connection.execute("pragma synchronous = full")
             connection.execute("pragma fullfsync = on")  # macOS: a true flush
-            connection.execute(
-                "pragma wal_autocheckpoint = 0"
-            )  # checkpoints belong off the acknowledging path: done when the file is rolled
+            connection.execute("pragma wal_autocheckpoint = 0")  # checkpoints belong off the acknowledging path: see `fold`
         except BaseException:
             connection.close()
             raise
-        self._file, self._formats, self._written = connection, {}, 0
+        self._file, self._folding, self._formats, self._written = connection, Folding(path), {}, 0
         return connection
 
     def _make(self, path: Path) -> None:
@@ -213,17 +217,26 @@ class SqliteAppender:
             self._formats[schema] = known
         return known
 
+    def _fold(self, connection: sqlite3.Connection, size: int) -> None:
+        """Keep the write-ahead log small; what was appended is safe whether that goes well or not."""
+        try:
+            self._folding.appended(connection, size)
+        except sqlite3.Error as error:
+            logger.warning("%s: its write-ahead log could not be moved into it, so a new file is begun: %s", self._path, error)
+            self._abandon()
+
     def _roll(self) -> None:
         if self._file is not None:
             old, self._file = self._file, None
             self._closed_bytes, self._written = self._bytes_on_disk(), 0
-            threading.Thread(target=_finish, args=(old, self._path), name="log-roll", daemon=True).start()
+            threading.Thread(target=_finish, args=(old, self._folding, self._path), name="log-roll", daemon=True).start()
 
     def _abandon(self) -> None:
         """Leave the file for good: what was acknowledged in it stays, and nothing is added to it."""
         connection, self._file, self._formats = self._file, None, {}
         if connection is not None:
             try:
+                self._folding.close()
                 connection.close()
             except sqlite3.Error as error:
                 logger.warning("closing a failed log file: %s", error)
@@ -264,7 +277,8 @@ def take(folder: Path, partition: int | None) -> tuple[int, IO[bytes]]:
     raise LogError(f"{folder}: {which} has a collector that appends to it already; stop it, or choose another partition")
 
 
-def _finish(connection: sqlite3.Connection, path: Path) -> None:
+def _finish(connection: sqlite3.Connection, folding: Folding, path: Path) -> None:
+    folding.close()
     connection.close()  # the last connection to close would checkpoint too, but a reader usually has one open
     _settle([path])
 

@@ -108,6 +108,15 @@ def open_existing(path: Path) -> sqlite3.Connection:
         sqlite3.DatabaseError: it, or its write-ahead log, is damaged from the first byte on.
     """
     must_be_whole(path)
+    return open_beside(path)
+
+
+def open_beside(path: Path) -> sqlite3.Connection:
+    """The same for a file that this process has open to append to.
+
+    Nothing but SQLite may open and close such a file: with whatever descriptor is closed first, POSIX takes away all locks that the process
+    has on it, and another process that closes it next would believe itself the last, and delete the write-ahead log.
+    """
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=5, check_same_thread=False)
 
 
