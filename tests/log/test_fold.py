@@ -16,6 +16,7 @@ import pytest
 
 from ecompulse.contract.columns import DeadLetter
 from ecompulse.log.sqlite import SqliteAppender, SqliteReader, file, fold, salvage
+from ecompulse.log.sqlite.exchange import companion
 
 FOLD_BYTES = 20 * file.PAGE_BYTES
 LETTER_BYTES = 3_000
@@ -47,12 +48,12 @@ def sizes(folder: Path) -> tuple[int, int]:
     """Bytes of the one file, and of its write-ahead log."""
     (first,) = file.firsts(folder, 0)
     path = file.path_of(folder, 0, first)
-    return path.stat().st_size, path.with_name(path.name + "-wal").stat().st_size
+    return path.stat().st_size, companion(path, "-wal").stat().st_size
 
 
 def generation(folder: Path) -> bytes:
     """The salt of the write-ahead log: another whenever it is begun anew ("WAL-mode File Format", section 2.1)."""
-    return file.path_of(folder, 0, 0).with_name(file.path_of(folder, 0, 0).name + "-wal").read_bytes()[16:24]
+    return companion(file.path_of(folder, 0, 0), "-wal").read_bytes()[16:24]
 
 
 def test_it_stays_small_however_much_is_appended_and_a_reader_has_every_entry_at_once(tmp_path: Path) -> None:
@@ -119,7 +120,7 @@ def test_a_damaged_write_ahead_log_costs_what_was_not_moved_yet_at_most(tmp_path
     (tmp_path / "empty").touch()
     found = salvage.salvage(path, tmp_path / "empty")
     assert len(found.entries) > 200 - WAL_MAX // file.PAGE_BYTES
-    assert len(salvage.salvage(path, path.with_name(path.name + "-wal")).entries) == 200
+    assert len(salvage.salvage(path, companion(path, "-wal")).entries) == 200
 
 
 def test_what_a_slow_reader_still_looks_at_is_not_taken_away(tmp_path: Path) -> None:
@@ -206,5 +207,5 @@ def test_another_process_that_closes_the_file_does_not_take_the_write_ahead_log_
         if number % 10 == 9:
             seen = subprocess.run([sys.executable, "-c", looks, str(path)], capture_output=True, text=True, check=True)
             assert int(seen.stdout) == number + 1
-            assert path.with_name(path.name + "-wal").exists()
+            assert companion(path, "-wal").exists()
     assert numbers(SqliteReader(tmp_path)) == list(range(100))

@@ -307,10 +307,9 @@ class _Closing:
 
 
 def _wal(path: Path) -> bool:
-    wal = path.with_name(path.name + "-wal")
-    return file.size_of(wal) > 0
+    return file.size_of(companion(path, "-wal")) > 0
 
 
 def _remove(path: Path) -> None:
     for suffix in ("", "-wal", "-shm"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
+        companion(path, suffix).unlink(missing_ok=True)
