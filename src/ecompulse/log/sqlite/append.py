@@ -31,7 +31,7 @@ from ecompulse.log.sqlite.retain import positions_of_readers
 from ecompulse.log.sqlite.salvage import salvage
 
 FILE_BYTES: Final = 64 * 1024 * 1024
-"""A file is rolled at this size: about a million events, and the most that is read again when a file is opened after a crash."""
+"""A file is rolled at this size of its entries: about a million events."""
 PARTITIONS_MAX: Final = 256
 
 logger = logging.getLogger(__name__)
